@@ -190,7 +190,7 @@ def convert_state_dict(source: Path, config: FusionConfig | None = None) -> Fusi
         state = torch.load(source, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"{source.name} cannot be read: {error.strerror}.") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError, ValueError) as error:
         raise CheckpointError(
             f"{source.name} is not a plain PyTorch state dict: it is damaged, or it holds objects "
             "whose loading would run code, so it was not opened."

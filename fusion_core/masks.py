@@ -38,7 +38,8 @@ class MaskNet(nn.Module):
                 nn.ReLU(),
             ]
         layers[-1] = nn.Sigmoid()
-        self.layers = nn.Sequential(*layers).to(memory_format=torch.channels_last)
+        self.layers = nn.Sequential(*layers)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # no stub for it
 
     def forward(self, bands: Tensor) -> Tensor:
         """Gates (B, outputs, h, w) in [0, 1] for bands (B, inputs, h, w)."""

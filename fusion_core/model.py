@@ -14,14 +14,19 @@ from torch import Tensor, nn
 from fusion_core.masks import MaskNet
 from fusion_core.wavelets import (
     MAX_LEVELS,
+    TWO_TAP_WAVELETS,
     BoundaryMode,
     Details,
     Subbands,
     analyse_level,
     check_mode,
     check_wavelet,
+    level_sizes,
     synthesise,
+    synthesise_level,
 )
+
+_TINY = 1e-6  # far below one grey level; keeps the gradient of a division finite
 
 MaskInputs = Literal["ll", "all"]
 Gating = Literal["convex", "independent"]
@@ -42,6 +47,8 @@ class FusionConfig:
         dilations: spacing of the kernel taps per layer, empty for 1 everywhere.
         gating: ``"convex"`` (b = 1 - a) or ``"independent"`` (a and b free in [0, 1]).
         shared: one mask network for all levels instead of one per level.
+        bounded: shrink gates where the fused image would leave [0, 1], so that nothing is clipped;
+            for two-tap wavelets (haar), whose approximations are block means.
         gate_start: logit at which untrained gates begin; None leaves the usual initialisation.
     """
 
@@ -54,6 +61,7 @@ class FusionConfig:
     dilations: tuple[int, ...] = ()
     gating: Gating = "convex"
     shared: bool = False
+    bounded: bool = False
     gate_start: float | None = None
 
     def __post_init__(self) -> None:
@@ -69,6 +77,11 @@ class FusionConfig:
                 raise ValueError(f"{name} must be one of {choices}; got {getattr(self, name)!r}.")
         if not all(isinstance(w, int) and 1 <= w <= 4096 for w in self.widths):
             raise ValueError(f"widths must be whole numbers from 1 to 4096, got {self.widths}.")
+        if self.bounded and self.wavelet not in TWO_TAP_WAVELETS:
+            raise ValueError(
+                f"bounded needs a two-tap wavelet ({', '.join(TWO_TAP_WAVELETS)}), "
+                f"got {self.wavelet}."
+            )
         if self.kernel_size not in (1, 3, 5, 7, 9, 11):
             raise ValueError(f"kernel_size must be odd, 1 to 11, got {self.kernel_size}.")
         if self.dilations and len(self.dilations) != len(self.widths) + 1:
@@ -186,11 +199,14 @@ class FusionNet(nn.Module):
         bands, approximations = self._decompose(pair)
         masks = self._masks(bands, approximations)
         c, m = bands.map(lambda x: x[:, :1]), bands.map(lambda x: x[:, 1:])
-        if self.config.gating == "convex":
+        size = (pair.shape[-2], pair.shape[-1])
+        if self.config.bounded:
+            masks = bound(masks, c, m, self.config.wavelet, size)
+            fused = gate(masks, c, m)
+        elif self.config.gating == "convex":
             fused = _gate_convex(masks.ct, c, m)
         else:
             fused = gate(masks, c, m)
-        size = (pair.shape[-2], pair.shape[-1])
         return FusionResult(
             synthesise(fused, self.config.wavelet, size), masks, c, m, self.config.wavelet
         )
@@ -220,6 +236,48 @@ def gate(masks: Masks, ct: Subbands, mri: Subbands) -> Subbands:
     """``a * C + b * M``, band by band."""
     weighted_ct = masks.ct.combine(ct, torch.mul)
     return weighted_ct.combine(masks.mri.combine(mri, torch.mul), torch.add)
+
+
+def bound(masks: Masks, ct: Subbands, mri: Subbands, wavelet: str, size: tuple[int, int]) -> Masks:
+    """Shrink gates so that the fused image of a two-tap wavelet stays in [0, 1].
+
+    There LL is the mean of a block, so it only has to stay below white. The details of a level
+    spread a block's mean over its four parts; both sources' detail gates shrink by one factor
+    until the brightest part is at most white and the darkest at least black. Level by level this
+    holds for the pixels. Gates only shrink: they stay in [0, 1] and provenance stays exact.
+
+    Args:
+        masks: the gates.
+        ct: subbands of the CT image, values in [0, 1] before the transform.
+        mri: subbands of the MRI image.
+        wavelet: haar or another with two taps.
+        size: (H, W) of the images.
+    """
+    white = 2.0**ct.levels
+    total = masks.ct.ll * ct.ll + masks.mri.ll * mri.ll
+    shrink = white / total.clamp(min=white)
+    a, b = [], []
+    top = Masks(
+        masks.ct._replace(ll=masks.ct.ll * shrink), masks.mri._replace(ll=masks.mri.ll * shrink)
+    )
+    ll = total * shrink
+    columns = list(zip(top.ct.details, top.mri.details, ct.details, mri.details, strict=True))
+    sizes = level_sizes(size, wavelet, ct.levels)
+    for (a_j, b_j, c_j, m_j), out in zip(reversed(columns), reversed(sizes), strict=True):
+        details = [x * y + u * v for x, y, u, v in zip(a_j, c_j, b_j, m_j, strict=True)]
+        lh, hl, hh = details
+        spread = (lh + hl + hh, lh - hl - hh, hl - lh - hh, hh - lh - hl)
+        up = torch.maximum(torch.maximum(spread[0], spread[1]), torch.maximum(*spread[2:]))
+        down = -torch.minimum(torch.minimum(spread[0], spread[1]), torch.minimum(*spread[2:]))
+        shrink = torch.minimum(
+            (white - ll).clamp(min=0) / up.clamp(min=_TINY), ll / down.clamp(min=_TINY)
+        ).clamp(max=1)
+        a.append(Details(*(x * shrink for x in a_j)))
+        b.append(Details(*(x * shrink for x in b_j)))
+        if len(a) < ct.levels:
+            ll = synthesise_level(ll, Details(*(x * shrink for x in details)), wavelet, out)
+        white /= 2
+    return Masks(Subbands(top.ct.ll, tuple(reversed(a))), Subbands(top.mri.ll, tuple(reversed(b))))
 
 
 def as_batches(ct: Tensor, mri: Tensor) -> tuple[Tensor, Tensor]:

@@ -34,6 +34,9 @@ NAMED_WAVELETS = ("haar", "db1", "db2", "db4", "db8", "bior2.2", "bior4.4", "coi
 WAVELETS: tuple[str, ...] = tuple(n for n in pywt.wavelist(kind="discrete") if n != "dmey")
 """Every discrete wavelet that reconstructs perfectly."""
 
+TWO_TAP_WAVELETS = ("haar", "db1", "bior1.1", "rbio1.1")
+"""The names of the Haar wavelet."""
+
 MAX_LEVELS = 5
 
 Engine = Literal["fast", "reference"]
@@ -122,12 +125,12 @@ def check_mode(mode: str) -> BoundaryMode:
     """
     if mode not in MODES:
         raise ValueError(f"Unknown boundary mode {mode!r}; choose one of {', '.join(MODES)}.")
-    return cast(BoundaryMode, mode)
+    return mode
 
 
 def coefficient_size(size: int, wavelet: str) -> int:
     """Number of coefficients per side that one level makes of ``size`` samples."""
-    return (size + pywt.Wavelet(wavelet).dec_len - 1) // 2
+    return (size + int(pywt.Wavelet(wavelet).dec_len) - 1) // 2
 
 
 def level_sizes(size: tuple[int, int], wavelet: str, levels: int) -> list[tuple[int, int]]:
@@ -170,7 +173,7 @@ def analyse_level(
     _check_image(image)
     if _ENGINE.get() == "reference" and _reference_accepts(image, wavelet, mode):
         return _analyse_reference(image, wavelet, mode)
-    if pywt.Wavelet(wavelet).dec_len == 2:
+    if wavelet in TWO_TAP_WAVELETS:
         return _analyse_butterfly(image, mode)
     return _analyse_separable(image, wavelet, mode)
 
@@ -208,7 +211,7 @@ def synthesise_level(ll: Tensor, details: Details, wavelet: str, size: tuple[int
             )
     if _ENGINE.get() == "reference":
         full = _synthesise_reference(ll, details, wavelet)
-    elif pywt.Wavelet(wavelet).dec_len == 2:
+    elif wavelet in TWO_TAP_WAVELETS:
         full = _synthesise_butterfly(ll, details)
     else:
         full = _synthesise_separable(ll, details, wavelet)
