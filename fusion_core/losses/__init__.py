@@ -1,0 +1,24 @@
+"""Training objectives: loss terms as free functions, and their weighted sums."""
+
+from fusion_core.losses.objective import (
+    DEFAULT,
+    LOSSES,
+    MEDICAL,
+    STANDARD,
+    FusionLoss,
+    LossReport,
+)
+from fusion_core.losses.pairstats import PairStats
+from fusion_core.losses.terms import TERMS, Term
+
+__all__ = [
+    "DEFAULT",
+    "LOSSES",
+    "MEDICAL",
+    "STANDARD",
+    "TERMS",
+    "FusionLoss",
+    "LossReport",
+    "PairStats",
+    "Term",
+]
