@@ -112,19 +112,25 @@ class FusionConfig:
         return cls(**values)
 
 
+def _deep(levels: int, widths: tuple[int, ...] = (16, 16), bounded: bool = False) -> FusionConfig:
+    return FusionConfig(
+        levels=levels,
+        mask_inputs="all",
+        widths=widths,
+        gating="independent",
+        bounded=bounded,
+        gate_start=1.0,
+    )
+
+
 PRESETS: dict[str, FusionConfig] = {
     "seed": FusionConfig(),
     "seed-2m": FusionConfig(widths=(468, 468)),
     "medical": FusionConfig(wavelet="db4", levels=2),
-    "deep": FusionConfig(
-        levels=3, mask_inputs="all", widths=(16, 16), gating="independent", gate_start=1.0
-    ),
-    "deep-1": FusionConfig(
-        mask_inputs="all", widths=(16, 16), gating="independent", gate_start=1.0
-    ),
-    "deep-2": FusionConfig(
-        levels=2, mask_inputs="all", widths=(16, 16), gating="independent", gate_start=1.0
-    ),
+    "default": _deep(1, widths=(24, 24), bounded=True),
+    "deep-1": _deep(1),
+    "deep-2": _deep(2),
+    "deep": _deep(3),
 }
 """Named architectures. ``seed`` is the published one: 6,100 parameters."""
 

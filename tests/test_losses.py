@@ -133,6 +133,16 @@ def test_sobel_equals_convolution(padding) -> None:
         torch.testing.assert_close(ours, expected)
 
 
+def test_artefact_counts_only_steeper_edges() -> None:
+    """Only gradients above both sources' count; a copy of a source has none."""
+    fused, ct, mri = triple()
+    steepest = torch.maximum(*(textbook_magnitude(x, "replicate") for x in (ct, mri)))
+    excess = (textbook_magnitude(fused, "replicate") - steepest).clamp(min=0)
+    assert excess.max() > 0
+    torch.testing.assert_close(TERMS["artefact"](fused, ct, mri), excess.mean(dim=(1, 2, 3)))
+    assert TERMS["artefact"](ct, ct, mri).abs().max() == 0
+
+
 def test_gradient_terms_equal_convolution_forms() -> None:
     """gradient compares magnitudes with their maximum, max_gradient vectors with the steeper."""
     fused, ct, mri = triple()

@@ -23,9 +23,9 @@ DEFAULT: dict[str, float] = {
     "ssim": 1.0,
     "weighted_ssim": 1.0,
     "max_gradient": 1.0,
-    "scd": 0.5,
-    "edge_quality": 2.0,
-    "range": 10.0,
+    "artefact": 8.0,
+    "scd": 1.0,
+    "edge_quality": 5.0,
 }
 LOSSES: dict[str, dict[str, float]] = {
     "standard": STANDARD,

@@ -69,6 +69,16 @@ def gradient(fused: Tensor, ct: Tensor, mri: Tensor, *, stats: PairStats | None 
     return (s.fused_gradients("replicate").magnitude - target).abs().mean(dim=(1, 2, 3))
 
 
+def artefact(fused: Tensor, ct: Tensor, mri: Tensor, *, stats: PairStats | None = None) -> Tensor:
+    """Mean amount by which the gradient magnitude passes both sources', in [0, inf).
+
+    Edges steeper than in either image are what the metric Nabf counts.
+    """
+    s = stats or PairStats(fused, ct, mri)
+    steepest = s.source_gradients("replicate").magnitude.amax(dim=1, keepdim=True)
+    return (s.fused_gradients("replicate").magnitude - steepest).relu().mean(dim=(1, 2, 3))
+
+
 def max_gradient(
     fused: Tensor, ct: Tensor, mri: Tensor, *, stats: PairStats | None = None
 ) -> Tensor:
@@ -181,6 +191,7 @@ TERMS: dict[str, Term] = {
     "max_intensity": max_intensity,
     "weighted_ssim": weighted_ssim,
     "max_gradient": max_gradient,
+    "artefact": artefact,
     "scd": scd,
     "edge_quality": edge_quality,
     "range": value_range,

@@ -1,0 +1,1 @@
+"""Files and bytes to arrays with geometry, and back."""
