@@ -1,0 +1,145 @@
+"""Publish a trained checkpoint: measure it, write the scores into it, and give it a model card."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fusion_core.checkpoint import SUFFIX, load, save
+from fusion_core.metrics import METRICS
+from imaging.errors import InputError
+from imaging.pairs import PairSet
+from pipelines.evaluate import PairRecord, Summary, evaluate_method, summarise
+from pipelines.methods import load_method
+
+CARD_METRICS = (
+    "SSIM_Avg", "PSNR_Avg", "Edge_Preservation", "MI_Avg", "SD", "SCD", "VIF", "Qabf", "Nabf",
+    "Qcv",
+)  # fmt: skip
+"""What a card's table shows; the checkpoint's header holds every metric."""
+
+_ARROWS = {"up": "higher", "down": "lower", "none": "-"}
+
+
+def publish(
+    source: str | Path,
+    name: str,
+    folder: Path,
+    data: Mapping[str, PairSet],
+    *,
+    summary: str,
+    command: str = "",
+) -> Path:
+    """Score a checkpoint on labelled data, then write it and its card under a new name.
+
+    Args:
+        source: name or path of the checkpoint, usually ``RUN_DIR/best.safetensors``.
+        name: new name: letters, digits, ``-`` and ``_``.
+        folder: where both files go.
+        data: label, such as "held-out patients", to the pairs to score on.
+        summary: one or two sentences on what this model is.
+        command: the shell command that trained it, for the card.
+
+    Returns:
+        The path of the new checkpoint; its card has the suffix ``.md``.
+
+    Raises:
+        InputError: the name is not usable, or a data set has no pair that can be scored.
+        CheckpointError: the source cannot be read.
+    """
+    if not name or not all(c.isalnum() or c in "-_" for c in name):
+        raise InputError(f"A checkpoint's name has letters, digits, - and _ only; got {name!r}.")
+    found, method = load(source), load_method(source, device="cpu")
+    scores = {label: _measure(label, pairs, method) for label, pairs in data.items()}
+    metadata = found.metadata | {
+        "name": name,
+        "summary": summary,
+        "command": command,
+        "scores": {
+            label: {s.metric: {"mean": s.mean, "sd": s.sd, "images": s.count} for s in rows}
+            for label, rows in scores.items()
+        },
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}{SUFFIX}"
+    sha256 = save(path, found.model, metadata)
+    card = model_card(metadata, sha256, found.model.parameter_count, scores)
+    path.with_suffix(".md").write_text(card, encoding="utf-8")
+    return path
+
+
+def model_card(
+    metadata: Mapping[str, Any],
+    sha256: str,
+    parameters: int,
+    scores: Mapping[str, Sequence[Summary]],
+) -> str:
+    """The card of a checkpoint as Markdown.
+
+    Args:
+        metadata: the checkpoint's header.
+        sha256: its identity.
+        parameters: number of trained values.
+        scores: label of a data set to its metrics.
+    """
+    training, data = metadata.get("training", {}), metadata.get("data", {})
+    model = training.get("model", {})
+    loss = ", ".join(f"{term} {weight:g}" for term, weight in training.get("loss", {}).items())
+    rows = [
+        f"| wavelet, levels, boundary | {model.get('wavelet')}, {model.get('levels')}, "
+        f"{model.get('mode')} |",
+        f"| masks | {model.get('gating')}{', bounded' if model.get('bounded') else ''}; the "
+        f"network sees {_seen(model)} |",
+        f"| network | hidden widths {model.get('widths')}; {parameters:,} parameters |",
+        f"| loss | {loss} |",
+        f"| schedule | {training.get('optimizer')}, rate {training.get('learning_rate'):g}, "
+        f"{training.get('scheduler')}, batch {training.get('batch_size')}, "
+        f"{training.get('epochs')} epochs, seed {training.get('seed')} |",
+        f"| weights taken from | epoch {metadata.get('epoch')}, the lowest validation loss |",
+        f"| trained on | {data.get('train_pairs')} pairs of patients "
+        f"{', '.join(data.get('train_patients', []))} |",
+        f"| validated on | {data.get('val_pairs')} pairs of patients "
+        f"{', '.join(data.get('val_patients', []))} |",
+        f"| SHA-256 | `{sha256}` |",
+    ]
+    text = f"# {metadata['name']}\n\n{metadata['summary']}\n\n| | |\n|---|---|\n"
+    text += "\n".join(rows) + "\n"
+    for label, summaries in scores.items():
+        text += f"\n## Scores: {label}\n\n{_table(summaries)}"
+    if metadata.get("command"):
+        text += f"\n## Made with\n\n```sh\n{metadata['command']}\n```\n"
+    return text + _USE
+
+
+_USE = """
+## Use and limits
+
+For research, teaching and the comparison of fusion methods on aligned 8-bit-like brain slices, both
+images windowed to [0, 1]. Not for diagnosis: a fused grey value has no Hounsfield unit, and a finding
+can be dimmed against its best source. Few patients of one atlas were seen in training; other
+anatomy, contrasts and scanners are untested. The training images (Whole Brain Atlas, K. A. Johnson
+and J. A. Becker) are not part of this repository.
+"""
+
+
+def _measure(label: str, pairs: PairSet, method: Any) -> list[Summary]:
+    records: list[PairRecord] = list(evaluate_method(pairs, method))
+    if failed := [r for r in records if r.error]:
+        raise InputError(f"{label}: {failed[0].name} cannot be scored: {failed[0].error}")
+    return summarise(records)
+
+
+def _seen(model: Mapping[str, Any]) -> str:
+    if model.get("mask_inputs") == "all":
+        return "all bands of both images"
+    return "the approximations of both images"
+
+
+def _table(summaries: Sequence[Summary]) -> str:
+    lines = ["| metric | mean ± sd | better | images |", "|---|---|---|---|"]
+    for row in summaries:
+        if row.metric in CARD_METRICS:
+            better = _ARROWS[METRICS[row.metric].direction]
+            lines.append(
+                f"| {row.metric} | {row.mean:.4g} ± {row.sd:.3g} | {better} | {row.count} |"
+            )
+    return "\n".join(lines) + "\n"
