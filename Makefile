@@ -29,7 +29,7 @@ test-slow: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy fusion_core imaging pipelines trainer ui pages app.py cli.py benchmarks
+	$(BIN)/mypy fusion_core imaging pipelines trainer ui pages commands app.py cli.py benchmarks
 
 # Every benchmark prints what it measured on this machine.
 bench: setup

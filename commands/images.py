@@ -1,0 +1,181 @@
+"""Commands on images: fuse, batch, evaluate, provenance, demo."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from commands.shared import (
+    BAD_INPUT,
+    DONE,
+    add_command,
+    add_data,
+    add_method,
+    add_outputs,
+    add_pair,
+    chosen_method,
+    collect,
+    fuse_files,
+    open_pairs,
+    report_notes,
+    say,
+)
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands of this module to the parser."""
+    fuse = add_command(
+        commands,
+        "fuse",
+        "fuse one pair into a PNG",
+        "python cli.py fuse ct.png mri.png -o fused.png",
+        "python cli.py fuse ct.dcm mri.dcm -o fused.png --masks masks/ --json fused.json",
+        "python cli.py fuse ct.png mri.png -o fused.png --rule laplacian",
+    )
+    add_pair(fuse)
+    fuse.add_argument("-o", "--out", required=True, metavar="OUT.png", type=Path)
+    add_method(fuse)
+    add_outputs(fuse, "folder for one PNG per mask")
+    fuse.add_argument("--json", type=Path, metavar="FILE", help="write the metrics as JSON")
+    fuse.set_defaults(run=run_fuse)
+
+    batch = add_command(
+        commands,
+        "batch",
+        "fuse every pair of a folder",
+        "python cli.py batch data/ -o fused/",
+        "python cli.py batch data/ -o fused/ --checkpoint runs/mine/best.safetensors",
+    )
+    add_data(batch)
+    batch.add_argument("-o", "--out", required=True, metavar="OUT_DIR", type=Path)
+    add_method(batch)
+    add_outputs(batch, "folder for one folder of masks per pair")
+    batch.add_argument("--no-metrics", action="store_true", help="only fuse: no metrics.csv")
+    batch.set_defaults(run=run_batch)
+
+    evaluate = add_command(
+        commands,
+        "evaluate",
+        "score a method, or images fused elsewhere, on a folder of pairs",
+        "python cli.py evaluate data/ --csv scores.csv",
+        "python cli.py evaluate data/ --rule max",
+        "python cli.py evaluate data/ --fused other_method/ --csv other.csv",
+    )
+    add_data(evaluate)
+    which = add_method(evaluate)
+    which.add_argument(
+        "--fused", type=Path, metavar="DIR", help="score the images of this folder instead"
+    )
+    evaluate.add_argument("--csv", type=Path, metavar="FILE", help="write a line per image")
+    evaluate.set_defaults(run=run_evaluate)
+
+    provenance = add_command(
+        commands,
+        "provenance",
+        "say what every subband took from CT and from MRI",
+        "python cli.py provenance ct.png mri.png --json provenance.json",
+    )
+    add_pair(provenance)
+    add_method(provenance)
+    provenance.add_argument("--json", type=Path, metavar="FILE", help="write it all as JSON")
+    provenance.set_defaults(run=run_provenance)
+
+    demo = add_command(
+        commands,
+        "demo",
+        "write the bundled synthetic pairs and what a method makes of them",
+        "python cli.py demo -o demo/",
+    )
+    demo.add_argument("-o", "--out", required=True, metavar="OUT_DIR", type=Path)
+    add_method(demo)
+    demo.set_defaults(run=run_demo)
+
+
+def run_fuse(args: argparse.Namespace) -> int:
+    """``fuse``: one pair into one PNG, with masks and metrics where asked."""
+    from pipelines import export
+    from pipelines.fuse import scores
+
+    export.check_target(args.out, (args.ct, args.mri), (".png",))
+    export.check_target(args.json, (args.ct, args.mri))
+    pair = fuse_files(args)
+    values = scores(pair) if args.json else None
+    if args.masks:
+        export.write_masks(pair, args.masks)
+    export.write_file(args.out, export.stamped_png(pair, args.caption))
+    # Notes follow success only: an error is one line on stderr.
+    report_notes(pair.name, pair.notes)
+    if values is not None:
+        export.write_file(args.json, export.metrics_json(pair, values))
+        report_notes(pair.name, [f"{k} has no value: {v}" for k, v in values.notes.items()])
+    print(f"{args.out}  ({export.method_label(pair.method)})")
+    return DONE
+
+
+def run_batch(args: argparse.Namespace) -> int:
+    """``batch``: every pair of a folder; unusable pairs are named and skipped."""
+    from pipelines import batch, evaluate
+    from pipelines.export import method_label
+
+    pairs = open_pairs(args.data)
+    method = chosen_method(args)
+    options = batch.BatchOptions(args.masks, not args.no_metrics, args.caption)
+    records = collect(batch.run_batch(pairs, args.out, method, options))
+    good = [r for r in records if r.error is None]
+    if good and options.metrics:
+        print(evaluate.summary_table(good))
+    print(f"{len(good)} of {len(records)} pairs fused into {args.out}  ({method_label(method)})")
+    return DONE if good else BAD_INPUT
+
+
+def run_evaluate(args: argparse.Namespace) -> int:
+    """``evaluate``: metrics per image and their mean ± sd."""
+    from pipelines import evaluate
+    from pipelines.export import check_target, method_label, write_file
+
+    check_target(args.csv, ())
+    pairs = open_pairs(args.data)
+    if args.fused:
+        if missing := evaluate.missing_fused(pairs, args.fused):
+            say(f"{len(missing)} pairs have no fused image: {', '.join(missing)}.")
+        label, records = str(args.fused), collect(evaluate.evaluate_folder(pairs, args.fused))
+    else:
+        method = chosen_method(args)
+        label, records = method_label(method), collect(evaluate.evaluate_method(pairs, method))
+    good = [r for r in records if r.scores is not None]
+    if not good:
+        return BAD_INPUT
+    if args.csv:
+        rows = [evaluate.csv_header(), *map(evaluate.csv_row, good)]
+        write_file(args.csv, "".join(rows))
+    print(f"{label}: {len(good)} images")
+    print(evaluate.summary_table(good))
+    return DONE
+
+
+def run_provenance(args: argparse.Namespace) -> int:
+    """``provenance``: CT's share of every subband by three definitions."""
+    from pipelines import export
+
+    export.check_target(args.json, (args.ct, args.mri))
+    pair = fuse_files(args)
+    values = export.provenance(pair)
+    if args.json:
+        export.write_file(args.json, export.to_json(values))
+    report_notes(pair.name, pair.notes)
+    print(f"{pair.name}  ({export.method_label(pair.method)}), CT's share in percent")
+    print(export.provenance_table(values))
+    return DONE
+
+
+def run_demo(args: argparse.Namespace) -> int:
+    """``demo``: CT/, MRI/, fused/, masks and metrics.csv of the bundled cases."""
+    from pipelines.cases import write_cases
+
+    from pipelines import batch
+
+    method = chosen_method(args)
+    write_cases(args.out)
+    options = batch.BatchOptions(args.out / "masks", True, False)
+    records = collect(batch.run_batch(open_pairs(args.out), args.out / "fused", method, options))
+    print(f"{len(records)} synthetic pairs fused into {args.out / 'fused'}")
+    return DONE

@@ -1,0 +1,112 @@
+"""What the shell's commands share: arguments, progress and messages."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from imaging.pairs import PairSet
+    from pipelines.evaluate import PairRecord
+    from pipelines.fuse import FusedPair
+    from pipelines.methods import Method
+
+DONE, BAD_INPUT, STOPPED = 0, 1, 130
+
+
+def fuse_files(args: argparse.Namespace) -> "FusedPair":
+    from imaging.read import read_image
+    from pipelines.fuse import fuse_pair
+
+    ct, mri = read_image(args.ct), read_image(args.mri)
+    return fuse_pair(ct, mri, chosen_method(args))
+
+
+def chosen_method(args: argparse.Namespace) -> "Method":
+    from pipelines.methods import load_method
+
+    return load_method(args.checkpoint, args.rule, args.device)
+
+
+def open_pairs(folder: Path) -> "PairSet":
+    from imaging.pairs import find_pairs
+
+    pairs = find_pairs(folder)
+    for note in pairs.notes:
+        say(note)
+    return pairs
+
+
+def collect(records: Iterable["PairRecord"]) -> list["PairRecord"]:
+    found = []
+    for record in _progress(records):
+        found.append(record)
+        if record.error is not None:
+            say(f"{record.name} skipped: {record.error}")
+        else:
+            report_notes(record.name, record.notes)
+    return found
+
+
+def _progress(records: Iterable["PairRecord"]) -> Iterator["PairRecord"]:
+    """Draw a bar on stderr where a person watches."""
+    start, shown = time.monotonic(), sys.stderr.isatty()
+    for record in records:
+        if shown:
+            left = (time.monotonic() - start) / record.index * (record.total - record.index)
+            filled = "#" * (30 * record.index // record.total)
+            text = f"{filled:<30} {record.index}/{record.total}  {left:.0f} s left"
+            end = "\n" if record.index == record.total else "\r"
+            print(f"\x1b[2K{text}", end=end, file=sys.stderr, flush=True)
+        yield record
+
+
+def report_notes(name: str, notes: Iterable[str]) -> None:
+    for note in notes:
+        say(f"{name}: {note}")
+
+
+def say(text: str) -> None:
+    clear = "\x1b[2K" if sys.stderr.isatty() else ""  # of a progress bar
+    print(f"{clear}{text}", file=sys.stderr)
+
+
+def add_command(commands: Any, name: str, text: str, *examples: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog="examples:\n" + "\n".join(f"  {line}" for line in examples),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return parser
+
+
+def add_pair(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("ct", metavar="CT", type=Path, help="CT image, raster or DICOM")
+    parser.add_argument("mri", metavar="MRI", type=Path, help="MRI image of the same anatomy")
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "data", metavar="DATA_DIR", type=Path, help="folder with CT/ and MRI/, paired by file name"
+    )
+
+
+def add_method(parser: argparse.ArgumentParser) -> Any:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--checkpoint", metavar="NAME|PATH", help="trained weights (default: default)"
+    )
+    which.add_argument("--rule", metavar="NAME", help="a classical rule, such as max or laplacian")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    return which
+
+
+def add_outputs(parser: argparse.ArgumentParser, masks: str) -> None:
+    parser.add_argument("--masks", type=Path, metavar="DIR", help=masks)
+    parser.add_argument(
+        "--caption", action="store_true", help="also burn the stamp into a strip below the image"
+    )
