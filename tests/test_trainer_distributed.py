@@ -1,0 +1,53 @@
+"""Several processes under torchrun train as one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from trainer.distributed import Ranks, local_device
+from trainer.run_folder import RunFolder
+
+
+def curve(run_dir: Path) -> list[tuple[float, float]]:
+    history = RunFolder(run_dir).history()
+    return [(r["train_total"], r["val_total"]) for r in history if r["kind"] == "epoch"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", [4, 5])
+def test_two_processes_follow_the_curve_of_one(tmp_path: Path, batch: int) -> None:
+    """Over three epochs, with six pairs in batches of 4 or 5, losses agree to 1e-5."""
+    words = (f"batch_size={batch}", "flip=both", "noise=0.05", "learning_rate=0.01")
+    program = ["-m", "tests.training_process"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    for name, launcher in (
+        ("one", []),
+        ("two", ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]),
+    ):
+        command = [sys.executable, *launcher, *program, str(tmp_path / name), "plain", *words]
+        subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=300)
+    one, two = curve(tmp_path / "one"), curve(tmp_path / "two")
+    assert len(one) == len(two) == 3
+    for a, b in zip(one, two, strict=True):
+        assert b == pytest.approx(a, abs=1e-5)
+    assert one[0][0] > one[-1][0]
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 8])
+def test_shares_of_a_batch_cover_it_once(count: int) -> None:
+    """Every item is in one process's share, and shares differ by one item at most."""
+    parts = [Ranks(rank, 3).share(range(count)) for rank in range(3)]
+    assert sorted(item for part in parts for item in part) == list(range(count))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_a_missing_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """cuda without a GPU is refused with what to use instead; auto falls back to the CPU."""
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ValueError, match="use cpu or auto"):
+        local_device("cuda:1")
+    assert str(local_device("auto")) == "cpu"

@@ -1,0 +1,141 @@
+"""Command-line flags for every training setting, generated from :mod:`trainer.config`."""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainer.config import OPTIONS, PRESETS, Option, TrainConfig, parse_option, preset
+from trainer.data import CTMRIDataset, open_folder
+from trainer.run_folder import RunError, RunFolder
+from trainer.sources import source_from
+
+DEFAULT_PRESET = "default"
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add what ``train`` takes: folders, preset, file, and one flag per setting, in groups."""
+    parser.add_argument(
+        "data", nargs="?", metavar="DATA_DIR", type=Path, help="folder with CT/ and MRI/"
+    )
+    parser.add_argument("--out", type=Path, metavar="RUN_DIR", help="folder for the new run")
+    parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with an interrupted run")
+    parser.add_argument(
+        "--print-config", action="store_true", help="print the settings as JSON and end"
+    )
+    parser.add_argument(
+        "--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (default: {DEFAULT_PRESET})"
+    )
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help="JSON of settings, as --print-config writes it"
+    )
+    groups: dict[str, Any] = {}
+    for option in OPTIONS.values():
+        if option.group not in groups:
+            groups[option.group] = parser.add_argument_group(option.group)
+        groups[option.group].add_argument(
+            f"--{option.name.replace('_', '-')}",
+            dest=option.name,
+            type=_reader(option.name),
+            default=argparse.SUPPRESS,
+            metavar=_placeholder(option),
+            help=_help(option),
+        )
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """What a command line asks to train.
+
+    Attributes:
+        folder: where the run is kept.
+        config: its settings.
+        data: its images.
+    """
+
+    folder: Path
+    config: TrainConfig
+    data: CTMRIDataset
+
+
+def open_run(args: argparse.Namespace) -> OpenedRun:
+    """A new run from ``--out`` and DATA_DIR, or the one that ``--resume`` names.
+
+    A run that goes on has its own settings, changed by flags alone, and its own data folder unless
+    DATA_DIR gives where it lies now.
+
+    Raises:
+        ValueError: settings, run folder or data cannot be used.
+    """
+    if args.resume is None:
+        config = read_config(args)
+        return OpenedRun(args.out, config, open_folder(args.data, config))
+    run = RunFolder(args.resume)
+    config = run.config().with_options(_given(args))
+    if args.data is not None:
+        return OpenedRun(args.resume, config, open_folder(args.data, config))
+    origin = run.read_json("data.json").get("origin")
+    if not isinstance(origin, dict):
+        raise RunError(f"{run.path} does not say where its data lie; give DATA_DIR as well.")
+    source = source_from(origin, config.patient_pattern, config.patient_table)
+    return OpenedRun(args.resume, config, CTMRIDataset(source, config))
+
+
+def config_json(config: TrainConfig) -> str:
+    """The settings as ``--config`` reads them."""
+    return json.dumps(config.to_dict(), indent=2)
+
+
+def read_config(args: argparse.Namespace) -> TrainConfig:
+    """The settings that a command line asks for: preset, then file, then flags.
+
+    Args:
+        args: parsed by a parser that :func:`add_flags` has extended.
+
+    Raises:
+        ValueError: the preset is unknown, the file is not a JSON object of settings, or a value
+            is out of range.
+    """
+    config = preset(args.preset or DEFAULT_PRESET)
+    if args.config is not None:
+        config = config.with_options(_read_json(args.config))
+    return config.with_options(_given(args))
+
+
+def _given(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings whose flags were given."""
+    return {name: getattr(args, name) for name in OPTIONS if hasattr(args, name)}
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # not JSON, or not text at all
+        raise ValueError(f"{path} is not a JSON file: {error}.") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} must hold a JSON object of settings, not a list or a value.")
+    return values
+
+
+def _reader(name: str) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return parse_option(name, text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read
+
+
+def _placeholder(option: Option) -> str:
+    kinds = {"int": "N", "float": "X", "bool": "true|false", "numbers": "N,N", "list": "NAME,NAME"}
+    return kinds.get(option.kind, "NAME" if option.choices else "TEXT")
+
+
+def _help(option: Option) -> str:
+    extra = f" ({option.range_text})" if option.range_text else ""
+    return f"{option.help}{extra}".replace("%", "%%")

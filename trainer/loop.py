@@ -1,0 +1,351 @@
+"""The training loop: an iterator of reports, the same for the shell and the page."""
+
+import math
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fusion_core.model import FusionNet
+from trainer.augment import epoch_order
+from trainer.config import TrainConfig
+from trainer.control import Control
+from trainer.data import CTMRIDataset
+from trainer.distributed import Ranks, join, local_device
+from trainer.engine import Engine, NonFiniteError, StepResult, learning_rate
+from trainer.memory import OutOfMemoryError, advice, is_out_of_memory
+from trainer.progress import Progress, Sums
+from trainer.recorder import Recorder
+from trainer.reports import EpochReport, Finished, Reason, Report, Started, StateReport, StepReport
+from trainer.run_folder import RunError, RunFolder
+from trainer.validation import Look, Validation, look, mask_change, validate
+
+# Settings that may change when a run goes on: they do not touch what its steps compute so far.
+_FREE_TO_CHANGE = {
+    "epochs", "patience", "device", "threads", "metrics_every", "strips", "report_every",
+}  # fmt: skip
+
+
+def train(
+    config: TrainConfig,
+    data: CTMRIDataset,
+    run_dir: str | Path | None = None,
+    resume: bool = False,
+    control: Control | None = None,
+) -> Iterator[Report]:
+    """Train a model, report by report; nothing happens while the caller holds one.
+
+    On a CPU the result depends on the settings, the images and the number of threads alone, bit
+    for bit, however often the run was stopped, killed and resumed. The best epoch is the one of
+    the smallest validation loss (training loss without validation pairs). Under torchrun every
+    process calls this with the same arguments; the first one alone writes.
+
+    Args:
+        config: the settings.
+        data: the images, made with the same settings.
+        run_dir: where to keep everything; nothing is written if absent.
+        resume: go on with the run in ``run_dir``, from its start if it has no state yet.
+        control: pause, resume and stop from another thread.
+
+    Yields:
+        Records of :mod:`trainer.reports`, from ``Started`` to ``Finished``. A run whose loss is
+        no number any more, that runs out of memory or cannot write its folder ends with a
+        ``Finished`` whose reason is "failed" and whose message says why.
+
+    Raises:
+        ValueError: the settings do not fit the images, the folder or the device.
+    """
+    device = local_device(config.device)
+    folder = RunFolder(run_dir) if run_dir is not None else None
+    if resume and (folder is None or not folder.begun):
+        raise RunError(f"There is no run to resume in {run_dir}; give the folder of one.")
+    if config.crop and not config.size and config.crop > min(data.shape):
+        raise ValueError(f"crop must be at most the images' side, {min(data.shape)} pixels.")
+    with ExitStack() as stack:
+        ranks = stack.enter_context(join(device))
+        if folder is not None and ranks.first:
+            stack.enter_context(folder.owned())
+        state = ranks.from_first(_state_to_resume(folder, config, data, resume, ranks))
+        stack.enter_context(_threads(config.threads or (state["threads"] if state else None)))
+        recorder = Recorder(folder if ranks.first else None, config, data)
+        stack.callback(recorder.close)
+        run = _Run(config, data.to(device), device, ranks, control or Control(), recorder)
+        if state:
+            run.load_state(state)
+        yield from _to_the_end(run)
+
+
+def _to_the_end(run: "_Run") -> Iterator[Report]:
+    """The run's reports and, however it ends, a last one."""
+    start = time.perf_counter()
+    reason: Reason = "failed"
+    try:
+        reason, message = yield from run.reports()
+        yield from run.recorder.measured(1.0 if reason == "stopped" else 600.0)
+    except (NonFiniteError, OutOfMemoryError, RunError) as error:
+        message = str(error)
+    except GeneratorExit:
+        message = "Whoever followed the run let go of it; resume it to go on."
+        run.recorder.finish(run.finished("stopped", message, time.perf_counter() - start))
+        raise
+    except BaseException as error:
+        message = f"The run failed: {type(error).__name__}: {error}"
+        run.recorder.finish(run.finished("failed", message, time.perf_counter() - start))
+        raise
+    finished = run.finished(reason, message, time.perf_counter() - start)
+    run.recorder.finish(finished)
+    yield finished
+
+
+class _Run:
+    """One training run in memory."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        data: CTMRIDataset,
+        device: torch.device,
+        ranks: Ranks,
+        control: Control,
+        recorder: Recorder,
+    ) -> None:
+        self.config, self.data, self.device, self.ranks = config, data, device, ranks
+        self.control, self.recorder = control, recorder
+        self.engine = Engine(config, device, ranks)
+        self.progress = Progress(best_weights=self.engine.weights())
+        self.steps = math.ceil(len(data.train) / config.batch_size)
+        shown = data.val or data.train
+        count = min(config.strips, len(shown))
+        self.shown = [shown[i * len(shown) // count] for i in range(count)]
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a resumed run needs, in types that load without running code."""
+        return {
+            "format": 1,
+            "config": self.config.to_dict(),
+            "fingerprint": self.data.report.fingerprint,
+            "threads": torch.get_num_threads(),
+            "progress": self.progress.to_state(),
+            "engine": self.engine.state(),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.progress = Progress.from_state(state["progress"])
+        self.engine.load_state(state["engine"])
+
+    def reports(self) -> Generator[Report, None, tuple[Reason, str]]:
+        """All reports but the last; returns why the run ended, and a sentence."""
+        config, progress, recorder = self.config, self.progress, self.recorder
+        recorder.begin(self.device, torch.get_num_threads(), progress.epoch)
+        yield recorder.note(
+            Started(
+                progress.epoch, progress.step, config.epochs, self.steps, len(self.data.train),
+                len(self.data.val), self.engine.model.parameter_count, _describe(self.device),
+                self.data.report.notes,
+            )
+        )  # fmt: skip
+        if progress.epoch and not progress.step:
+            self._measure(self._validated)
+        while progress.epoch < config.epochs:
+            waited = progress.epoch - progress.best_epoch
+            if config.patience and waited >= config.patience:
+                return "early", (
+                    f"Stopped early: no better loss for {waited} epochs; the best epoch was "
+                    f"{progress.best_epoch}."
+                )
+            if (yield from self._epoch()):
+                self.recorder.save(self.state())
+                return "stopped", (
+                    f"Stopped after {progress.epoch} epochs and {progress.step} steps; resume the "
+                    "run to go on."
+                )
+        return "done", f"Done: {progress.epoch} epochs; the best was {progress.best_epoch}."
+
+    def _epoch(self) -> Generator[Report, None, bool]:
+        """One epoch's reports; returns whether the run is to stop."""
+        progress, size = self.progress, self.config.batch_size
+        order = [self.data.train[i] for i in self._order()]
+        start, idle, window, window_start = time.perf_counter(), 0.0, Sums(), time.perf_counter()
+        images_here = 0
+        rate = norm = 0.0
+        while progress.step < self.steps:
+            before = time.perf_counter()
+            yield from self._pause()
+            waited = time.perf_counter() - before
+            idle, window_start = idle + waited, window_start + waited
+            if self._stopped():
+                return True
+            batch = order[progress.step * size : (progress.step + 1) * size]
+            rate = learning_rate(self.config, progress.epoch, progress.step, self.steps)
+            result = self._step(batch, rate)
+            norm = result.gradient_norm
+            progress.step += 1
+            progress.sums.add(result)
+            window.add(result)
+            images_here += result.images
+            if progress.step % self.config.report_every == 0 or progress.step == self.steps:
+                seconds = max(time.perf_counter() - window_start, 1e-9)
+                yield self.recorder.note(
+                    StepReport(
+                        progress.epoch + 1, progress.step, self.steps, *window.means(), rate,
+                        norm, seconds, window.images / seconds, _peak_memory(self.device),
+                    )
+                )  # fmt: skip
+                yield from self.recorder.measured()
+                window, window_start = Sums(), time.perf_counter()
+        trained = max(time.perf_counter() - start - idle, 1e-9)
+        yield self._finish_epoch(rate, images_here / trained, start + idle)
+        yield from self.recorder.measured()
+        return False
+
+    def _order(self) -> list[int]:
+        return epoch_order(self.config.seed, self.progress.epoch, len(self.data.train))
+
+    def _pause(self) -> Iterator[Report]:
+        if not self.control.paused or self.ranks.world > 1:
+            return  # several processes wait together, in _stopped
+        self.recorder.save(self.state())
+        self.recorder.state("paused", "Paused.", self.progress.epoch)
+        yield StateReport("paused")
+        self.control.wait()
+        self.recorder.state("running", "Running.", self.progress.epoch)
+        yield StateReport("running")
+
+    def _stopped(self) -> bool:
+        """Whether to stop: one answer for all processes, after a pause that they share."""
+        if self.ranks.world == 1:
+            return self.control.stopped
+        while True:
+            flags = (float(self.control.stopped), float(self.control.paused))
+            stop, pause = self.ranks.sum(flags, self.device)
+            if stop or not pause:
+                return stop > 0
+            time.sleep(0.1)
+
+    def _step(self, batch: Sequence[int], rate: float) -> StepResult:
+        mine = self.ranks.share(batch)
+        try:
+            ct, mri = self.data.training_batch(mine, self.progress.epoch, self.device)
+            return self.engine.step(ct, mri, len(batch), rate)
+        except NonFiniteError as error:
+            raise NonFiniteError(
+                f"Stopped in epoch {self.progress.epoch + 1}, step {self.progress.step + 1}: "
+                f"{error}. The last good state and the best weights are kept; try a smaller "
+                "learning_rate, or clip_norm 1."
+            ) from error
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        raise OutOfMemoryError(advice(self.engine, self.data, len(mine)))
+
+    def _finish_epoch(self, rate: float, speed: float, start: float) -> Report:
+        """Validate, keep the best, draw, save; then tell."""
+        progress = self.progress
+        train_total, train_terms = progress.sums.means()
+        progress.epoch, progress.step, progress.sums = progress.epoch + 1, 0, Sums()
+        found, seen = self._validated()
+        judged = found.total if self.data.val else train_total
+        if judged < progress.best_loss:
+            progress.best_epoch, progress.best_loss = progress.epoch, judged
+            progress.best_weights = self.engine.weights()
+            self.recorder.publish(self.best_model(), progress)
+        change = None
+        if seen is not None:
+            change = mask_change(progress.masks, seen.masks) if progress.masks else None
+            progress.masks = seen.masks
+            self.recorder.strip(progress.epoch, seen)
+        report = EpochReport(
+            progress.epoch, self.config.epochs, train_total, train_terms,
+            found.total if self.data.val else None, found.terms if self.data.val else {},
+            rate, time.perf_counter() - start, speed, progress.best_epoch, progress.best_loss,
+            seen.means if seen else {}, change, found.clipped if self.data.val else None,
+            _peak_memory(self.device),
+        )  # fmt: skip
+        self._measure(lambda: (found, None))
+        self.recorder.note(report)
+        self.recorder.save(self.state())
+        return report
+
+    def _validated(self) -> tuple[Validation, Look | None]:
+        """The validation pairs and the drawn ones, with the weights that would be kept."""
+        model, config = self.engine.model, self.config
+        model.eval()
+        self.engine.swap_average()
+        try:
+            found = validate(
+                model, self.engine.loss, self.data, self.data.val, config.batch_size, self.device,
+                self.ranks,
+            )  # fmt: skip
+            return found, look(model, self.data, self.shown, self.device) if self.shown else None
+        finally:
+            self.engine.swap_average()
+            model.train()
+
+    def _measure(self, validated: Callable[[], tuple[Validation, Look | None]]) -> None:
+        if self.ranks.from_first(self.recorder.wants_metrics(self.progress.epoch)):
+            self.recorder.measure(self.progress.epoch, validated()[0])
+
+    def best_model(self) -> FusionNet:
+        """The best weights so far, on the CPU, in evaluation mode."""
+        model = FusionNet(self.config.model)
+        model.load_state_dict(self.progress.best_weights, strict=True)
+        return model.eval()
+
+    def finished(self, reason: Reason, message: str, seconds: float) -> Finished:
+        """The last report."""
+        p = self.progress
+        return Finished(
+            reason, message, p.epoch, p.best_epoch, p.best_loss, seconds, self.best_model()
+        )
+
+
+def _state_to_resume(
+    folder: RunFolder | None, config: TrainConfig, data: CTMRIDataset, resume: bool, ranks: Ranks
+) -> dict[str, Any] | None:
+    """The saved state, checked against what is asked for."""
+    if folder is None or not ranks.first:
+        return None
+    if not resume:
+        if folder.begun:
+            raise RunError(f"{folder.path} holds a run already; resume it or choose another name.")
+        return None
+    saved = folder.config().to_dict()
+    wanted = config.to_dict()
+    changed = [k for k in wanted if k not in _FREE_TO_CHANGE and wanted[k] != saved[k]]
+    if changed:
+        raise RunError(
+            f"The run in {folder.path} was started with another {', '.join(changed)}; resume it "
+            "with its own settings or start a new run."
+        )
+    fingerprint = folder.read_json("data.json").get("fingerprint")
+    if fingerprint != data.report.fingerprint:
+        raise RunError(
+            f"The images are not those that the run in {folder.path} was started with; restore "
+            "them or start a new run."
+        )
+    return folder.load_state()
+
+
+@contextmanager
+def _threads(wanted: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    if wanted:
+        torch.set_num_threads(wanted)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _describe(device: torch.device) -> str:
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        return f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def _peak_memory(device: torch.device) -> int:
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0
