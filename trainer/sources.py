@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from imaging.pairs import find_pairs, match_grid
 from imaging.read import read_image
-from imaging.windowing import apply_window
+from imaging.windowing import apply_window, default_window
 
 Picture = NDArray[np.float32]
 
@@ -76,7 +76,7 @@ class FolderSource:
         pair = self._pairs[index]
         ct = read_image(pair.ct)
         mri, _ = match_grid(ct, read_image(pair.mri))
-        return apply_window(ct, None), apply_window(mri, None)
+        return apply_window(ct, default_window(ct)), apply_window(mri, default_window(mri))
 
 
 class PhantomSource:
