@@ -1,0 +1,19 @@
+"""The one image viewer of the app: linked panels on a canvas, with picks, regions and windows."""
+
+from .colours import DIVERGING, SEQUENTIAL, fade
+from .component import viewer, viewer_state
+from .panels import Overlay, Panel, Pick, Preset, Roi, ViewerState
+
+__all__ = [
+    "DIVERGING",
+    "SEQUENTIAL",
+    "Overlay",
+    "Panel",
+    "Pick",
+    "Preset",
+    "Roi",
+    "ViewerState",
+    "fade",
+    "viewer",
+    "viewer_state",
+]
