@@ -67,12 +67,12 @@ class Window:
 
 
 PRESETS: dict[str, Window] = {
-    "brain": Window(40, 80),
-    "stroke": Window(40, 40),
-    "subdural": Window(75, 200),
-    "soft tissue": Window(50, 400),
-    "bone": Window(600, 2800),
-    "temporal bone": Window(700, 4000),
+    "brain": Window(40, 80, "LINEAR_EXACT"),
+    "stroke": Window(40, 40, "LINEAR_EXACT"),
+    "subdural": Window(75, 200, "LINEAR_EXACT"),
+    "soft tissue": Window(50, 400, "LINEAR_EXACT"),
+    "bone": Window(600, 2800, "LINEAR_EXACT"),
+    "temporal bone": Window(700, 4000, "LINEAR_EXACT"),
 }
 """Windows in HU, for CT only."""
 

@@ -68,7 +68,7 @@ def test_presets_are_the_usual_ones() -> None:
     expected = {"brain": (40, 80), "subdural": (75, 200), "bone": (600, 2800),
                 "stroke": (40, 40), "soft tissue": (50, 400)}  # fmt: skip
     for name, (center, width) in expected.items():
-        assert preset(name) == PRESETS[name] == Window(center, width)
+        assert preset(name) == PRESETS[name] == Window(center, width, "LINEAR_EXACT")
     with pytest.raises(InputError, match="'lungs'; valid: brain, stroke, subdural"):
         preset("lungs")
 

@@ -57,11 +57,8 @@ def test_pip_install_gives_fusion_core_with_its_checkpoints(tmp_path: Path) -> N
     for name in ("pyproject.toml", "README.md", "LICENSE", "fusion_core", "checkpoints"):
         subprocess.run(["cp", "-r", str(ROOT / name), str(source / name)], check=True)
     target = tmp_path / "site"
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-        + ["--disable-pip-version-check", "--target", str(target), str(source)],
-        check=True,
-        timeout=300,
-    )
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    flags = ["--no-deps", "--no-build-isolation", "--target", str(target), str(source)]
+    subprocess.run([*pip, *flags], check=True, timeout=300)
     assert (target / "fusion_core" / "weights" / "default.safetensors").is_file()
     assert "('LL', 'LH', 'HL', 'HH')" in run_example(tmp_path, target)

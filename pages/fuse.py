@@ -1,0 +1,37 @@
+"""Fuse: a pair, its fused image, what every pixel is made of, and how good it is."""
+
+import streamlit as st
+
+from ui import theme
+from ui.caches import Fused
+from ui.controls import rail
+from ui.downloads import export_menu
+from ui.explain import pixel_panel
+from ui.guard import guarded
+from ui.quality_panel import quality_panel, quality_table
+from ui.stage import pair_stage
+from ui.workspace import facts, fuse_current
+
+
+@st.fragment
+@guarded()
+def bench(fused: Fused) -> None:
+    """Viewer, the picked pixel and the headline numbers: a pick redraws only this."""
+    pick = pair_stage(fused)
+    left, right = st.columns(2, gap="large")
+    with left:
+        pixel_panel(fused, pick)
+    with right:
+        quality_panel(fused)
+
+
+rail()
+fused = fuse_current()
+with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+    theme.page_head("Fuse", facts(fused) if fused else ())
+    if fused is not None:
+        export_menu(fused)
+if fused is not None:
+    theme.notes(fused.pair.notes)
+    bench(fused)
+    quality_table(fused)
