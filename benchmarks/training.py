@@ -57,7 +57,8 @@ class PlainNet(nn.Module):
         m = self.masks(torch.cat((ct_low, mri_low), 1))
         low = m[:, :1] * ct_low + (1 - m[:, :1]) * mri_low
         details = m[:, None, 1:]
-        return self.idwt((low, [details * ct_high + (1 - details) * mri_high]))
+        fused: Tensor = self.idwt((low, [details * ct_high + (1 - details) * mri_high]))
+        return fused
 
 
 class PlainLoss:
@@ -100,7 +101,7 @@ class Plain:
         self.optimizer.zero_grad()
         fused = self.net(*batch)
         loss = self.loss(fused, *batch)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         if self.metrics:
             for trio in zip(fused.detach(), *batch, strict=True):
@@ -113,7 +114,8 @@ def image_metrics(fused: np.ndarray, ct: np.ndarray, mri: np.ndarray) -> list[fl
     fused = fused.clip(0, 1)
     values: list[float] = []
     for source in (ct, mri):
-        values.append(float(structural_similarity(fused, source, data_range=1.0)))
+        ssim = structural_similarity(fused, source, data_range=1.0)  # type: ignore[no-untyped-call]
+        values.append(float(ssim))
         values.append(float(-10 * np.log10(np.mean((fused - source) ** 2) + 1e-12)))
         joint, _, _ = np.histogram2d(fused.ravel(), source.ravel(), bins=256, range=[[0, 1]] * 2)
         p = joint / joint.sum()
@@ -139,7 +141,7 @@ def synthetic(pairs: int, size: int = 256) -> PairSource:
         for pair in rough
     ]
     names = [f"{1 + i // 19}{i % 19:03d}" for i in range(pairs)]
-    return ArraySource(images, names, [name[:-3] for name in names])  # type: ignore[arg-type]
+    return ArraySource(images, names, [name[:-3] for name in names])
 
 
 def timed(step: Callable[[Batch], float], batches: list[Batch]) -> float:
