@@ -125,7 +125,7 @@ def loads(data: bytes, path: Path, device: str | torch.device = "cpu") -> Checkp
             f"{path.name} does not fit this program: its weights or settings are not those of a "
             f"fusion model ({str(error).splitlines()[0]})."
         ) from error
-    sha256 = fingerprint(config, tensors)
+    sha256 = fingerprint(header["config"], tensors)
     if sha256 != header.get("sha256"):
         raise CheckpointError(
             f"{path.name} is damaged: its SHA-256 is not the one it was saved with; copy it again."
@@ -150,10 +150,11 @@ def save(path: Path, model: FusionNet, metadata: Mapping[str, Any]) -> str:
     if path.suffix != SUFFIX:
         raise CheckpointError(f"A checkpoint's file name ends in {SUFFIX}, got {path.name}.")
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
-    sha256 = fingerprint(model.config, tensors)
+    settings = json.dumps(model.config.to_dict(), sort_keys=True)
+    sha256 = fingerprint(settings, tensors)
     header = {
         "format": FORMAT,
-        "config": json.dumps(model.config.to_dict()),
+        "config": settings,
         "metadata": json.dumps(dict(metadata)),
         "sha256": sha256,
     }
@@ -166,9 +167,15 @@ def save(path: Path, model: FusionNet, metadata: Mapping[str, Any]) -> str:
     return sha256
 
 
-def fingerprint(config: FusionConfig, tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of a model's settings, and its tensors' names, types, shapes and values."""
-    digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True).encode())
+def fingerprint(settings: str, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of a model's settings, and its tensors' names, types, shapes and values.
+
+    Args:
+        settings: the JSON text in the file's header, as it stands there: a later version of this
+            program, with more settings, still finds the file whole.
+        tensors: the state dict.
+    """
+    digest = hashlib.sha256(settings.encode())
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}".encode())

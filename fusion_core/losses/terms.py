@@ -139,7 +139,7 @@ def edge_quality(
 
     The ratio of smaller to larger edge strength is rounded where they are equal, and orientations
     are compared as undirected lines (two edges 179 degrees apart are 1 degree apart, where the
-    metric's arctangent jumps). Even a copy of both sources stays near 0.02, the metric's own
+    metric's arctangent jumps). Even a copy of both sources stays near 0.025, about the metric's own
     ceiling; 0 where neither source has an edge.
 
     Reference: Xydeas & Petrovic 2000, doi:10.1049/el:20000267.

@@ -84,7 +84,7 @@ _ALL = (
     Metric(
         "PSNR_Avg", "Peak signal-to-noise ratio", structure.psnr_avg, "up", "dB", (0, inf),
         _PSNR_NOTE.format(
-            "to both sources, on average", "the washed-out mean of the two images wins it"
+            "to both sources, on average", "the washed-out mean of the two images scores high in it"
         ),
         _PSNR,
     ),
