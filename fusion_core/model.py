@@ -275,8 +275,10 @@ def bound(masks: Masks, ct: Subbands, mri: Subbands, wavelet: str, size: tuple[i
         spread = (lh + hl + hh, lh - hl - hh, hl - lh - hh, hh - lh - hl)
         up = torch.maximum(torch.maximum(spread[0], spread[1]), torch.maximum(*spread[2:]))
         down = -torch.minimum(torch.minimum(spread[0], spread[1]), torch.minimum(*spread[2:]))
+        # The small number leaves gates alone where there is nothing to shrink, as in black air.
         shrink = torch.minimum(
-            (white - ll).clamp(min=0) / up.clamp(min=_TINY), ll / down.clamp(min=_TINY)
+            ((white - ll).clamp(min=0) + _TINY) / (up.clamp(min=0) + _TINY),
+            (ll + _TINY) / (down.clamp(min=0) + _TINY),
         ).clamp(max=1)
         a.append(Details(*(x * shrink for x in a_j)))
         b.append(Details(*(x * shrink for x in b_j)))
