@@ -16,12 +16,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import torch
 
+from fusion_core.checkpoint import load
 from trainer.config import TrainConfig, preset
 from trainer.data import CTMRIDataset
 from trainer.loop import train
@@ -29,7 +32,8 @@ from trainer.run_folder import RunFolder
 from trainer.sources import PhantomSource
 
 EPOCHS, HEADS, SLICES, SIZE = 10, 4, 4, 64
-STEP_SECONDS = 0.03  # each step is held up so long, so that kills find one to interrupt
+ENGINE_PARTS = ("model", "average", "optimizer")
+STEP_SECONDS = 0.08  # each step is held up so long, so that kills find one to interrupt
 
 
 def config() -> TrainConfig:
@@ -72,52 +76,50 @@ def start(run_dir: Path, *flags: str) -> subprocess.Popen[bytes]:
 def kill_while_steps_run(run_dir: Path, chance: random.Random, epoch_seconds: float) -> str | None:
     """Resume, kill at a random moment after a step; where it hit, or None where it was too late."""
     folder = RunFolder(run_dir)
-    before = len(folder.history())
+    before = len(lines(run_dir))
     process = start(run_dir)
-    while process.poll() is None and len(folder.history()) <= before + 1:
+    while process.poll() is None and len(lines(run_dir)) < before + 2:  # it started, and one step
         time.sleep(0.01)
-    # Sometimes within the first epoch, sometimes after it: a resume begins at an epoch's start.
-    time.sleep(chance.uniform(0, 0.9 if folder.status().epoch >= EPOCHS - 1 else 1.4)
-               * epoch_seconds)  # fmt: skip
-    if process.poll() is not None:
-        return None
+    # Mostly within the epoch that a resume begins with, sometimes after it.
+    late = 0.8 if folder.status().epoch >= EPOCHS - 1 else 1.2
+    time.sleep(chance.uniform(0, late) * epoch_seconds)
     process.kill()
-    process.wait()
-    last = [r for r in folder.history() if r["kind"] in ("step", "epoch")]
-    where = f"epoch {last[-1]['epoch']}" if last else "before its first step"
-    return where + (f", step {last[-1]['step']}" if last and last[-1]["kind"] == "step" else "")
+    code = process.wait()
+    last = folder.history()[-1]
+    if code != -signal.SIGKILL or last["kind"] == "finished" or folder.status().epoch >= EPOCHS:
+        return None
+    if last["kind"] != "step":
+        return f"after epoch {last['epoch']}"
+    return f"in epoch {last['epoch']}, after step {last['step']} of {last['steps']}"
+
+
+def lines(run_dir: Path) -> list[bytes]:
+    """The raw lines of the history; unlike its records they are never taken back by a resume."""
+    path = run_dir / "history.jsonl"
+    return path.read_bytes().splitlines() if path.exists() else []
 
 
 def same(one: Path, other: Path) -> bool:
-    """Whether weights, running averages, optimizers and best weights agree in every bit."""
+    """Whether weights, running averages, optimizers and best.safetensors agree in every bit."""
     first, second = (RunFolder(path).load_state() for path in (one, other))
     if first is None or second is None:
         return False
-    best = [(path / "best.safetensors").read_bytes()[-4096:] for path in (one, other)]
-    parts = [
-        (flat(first["engine"][part]), flat(second["engine"][part]))
-        for part in ("model", "average", "optimizer")
-    ]
-    parts.append(
-        (flat(first["progress"]["best_weights"]), flat(second["progress"]["best_weights"]))
-    )
-    equal = all(
+    best = [load(path / "best.safetensors").model.state_dict() for path in (one, other)]
+    parts = [(first["engine"][name], second["engine"][name]) for name in ENGINE_PARTS]
+    pairs = [(flat(a), flat(b)) for a, b in (*parts, best)]
+    return all(
         len(a) == len(b) and all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
-        for a, b in parts
+        for a, b in pairs
     )
-    return equal and best[0] == best[1]
 
 
-def flat(state: object) -> list[torch.Tensor]:
+def flat(state: Any) -> list[torch.Tensor]:
     """All tensors of nested values, in order."""
     if isinstance(state, torch.Tensor):
         return [state]
-    values = state.values() if isinstance(state, dict) else state
-    return (
-        [t for v in values for t in flat(v)]
-        if isinstance(values, list | tuple | type({}.values()))
-        else []
-    )
+    inner = state.values() if isinstance(state, Mapping) else state
+    nested = isinstance(state, Mapping | list | tuple)
+    return [tensor for value in inner for tensor in flat(value)] if nested else []
 
 
 def main() -> int:
@@ -146,9 +148,7 @@ def measure(kills: int, chance: random.Random) -> int:
             return 1
         epochs = [r for r in RunFolder(whole).history() if r["kind"] == "epoch"]
         steps = [r for r in RunFolder(whole).history() if r["kind"] == "step"]
-        epoch_seconds = (
-            len(steps) / EPOCHS * STEP_SECONDS + sum(r["seconds"] for r in epochs) / EPOCHS
-        )
+        epoch_seconds = sum(r["seconds"] for r in epochs) / EPOCHS
         print(f"{EPOCHS} epochs of {len(steps) // EPOCHS} steps, {epoch_seconds:.2f} s each")
         done = 0
         while done < kills:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from commands.sharding import merge_tables, part_name, shared_out
 from commands.shared import (
     BAD_INPUT,
     DONE,
@@ -18,6 +19,8 @@ from commands.shared import (
     open_pairs,
     report_notes,
     say,
+    speaks,
+    use_extensions,
 )
 
 
@@ -44,6 +47,7 @@ def add_commands(commands: Any) -> None:
         "fuse every pair of a folder",
         "python cli.py batch data/ -o fused/",
         "python cli.py batch data/ -o fused/ --checkpoint runs/mine/best.safetensors",
+        "torchrun --standalone --nproc-per-node=2 cli.py batch data/ -o fused/",
     )
     add_data(batch)
     batch.add_argument("-o", "--out", required=True, metavar="OUT_DIR", type=Path)
@@ -59,6 +63,7 @@ def add_commands(commands: Any) -> None:
         "python cli.py evaluate data/ --csv scores.csv",
         "python cli.py evaluate data/ --rule max",
         "python cli.py evaluate data/ --fused other_method/ --csv other.csv",
+        "torchrun --standalone --nproc-per-node=2 cli.py evaluate data/ --csv scores.csv",
     )
     add_data(evaluate)
     which = add_method(evaluate)
@@ -116,10 +121,18 @@ def run_batch(args: argparse.Namespace) -> int:
     from pipelines import batch, evaluate
     from pipelines.export import method_label
 
-    pairs = open_pairs(args.data)
-    method = chosen_method(args)
-    options = batch.BatchOptions(args.masks, not args.no_metrics, args.caption)
-    records = collect(batch.run_batch(pairs, args.out, method, options))
+    with shared_out(open_pairs(args.data)) as share:
+        args.device = share.device(args.device)
+        method = chosen_method(args)
+        table = batch.METRICS_FILE
+        options = batch.BatchOptions(
+            args.masks, not args.no_metrics, args.caption, part_name(table, share)
+        )
+        records = share.gather(collect(batch.run_batch(share.pairs, args.out, method, options)))
+        if not share.first:
+            return DONE
+        if options.metrics:
+            merge_tables(args.out, table, share, evaluate.csv_header(), records)
     good = [r for r in records if r.error is None]
     if good and options.metrics:
         print(evaluate.summary_table(good))
@@ -133,14 +146,23 @@ def run_evaluate(args: argparse.Namespace) -> int:
     from pipelines.export import check_target, method_label, write_file
 
     check_target(args.csv, ())
+    use_extensions(args)
     pairs = open_pairs(args.data)
     if args.fused:
-        if missing := evaluate.missing_fused(pairs, args.fused):
+        if (missing := evaluate.missing_fused(pairs, args.fused)) and speaks():
             say(f"{len(missing)} pairs have no fused image: {', '.join(missing)}.")
-        label, records = str(args.fused), collect(evaluate.evaluate_folder(pairs, args.fused))
-    else:
-        method = chosen_method(args)
-        label, records = method_label(method), collect(evaluate.evaluate_method(pairs, method))
+        pairs = evaluate.with_fused(pairs, args.fused)
+    with shared_out(pairs) as share:
+        if args.fused:
+            label = str(args.fused)
+            found = evaluate.evaluate_folder(share.pairs, args.fused)
+        else:
+            args.device = share.device(args.device)
+            method = chosen_method(args)
+            label, found = method_label(method), evaluate.evaluate_method(share.pairs, method)
+        records = share.gather(collect(found))
+        if not share.first:
+            return DONE
     good = [r for r in records if r.scores is not None]
     if not good:
         return BAD_INPUT
@@ -169,9 +191,8 @@ def run_provenance(args: argparse.Namespace) -> int:
 
 def run_demo(args: argparse.Namespace) -> int:
     """``demo``: CT/, MRI/, fused/, masks and metrics.csv of the bundled cases."""
-    from pipelines.cases import write_cases
-
     from pipelines import batch
+    from pipelines.cases import write_cases
 
     method = chosen_method(args)
     write_cases(args.out)

@@ -1,6 +1,7 @@
 """What the shell's commands share: arguments, progress and messages."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -27,15 +28,25 @@ def fuse_files(args: argparse.Namespace) -> "FusedPair":
 def chosen_method(args: argparse.Namespace) -> "Method":
     from pipelines.methods import load_method
 
+    use_extensions(args)
     return load_method(args.checkpoint, args.rule, args.device)
+
+
+def use_extensions(args: argparse.Namespace) -> None:
+    """Run the file of own rules and metrics, where one is named."""
+    if args.extensions is not None:
+        from pipelines.extensions import load_extensions
+
+        load_extensions(args.extensions)
 
 
 def open_pairs(folder: Path) -> "PairSet":
     from imaging.pairs import find_pairs
 
     pairs = find_pairs(folder)
-    for note in pairs.notes:
-        say(note)
+    if speaks():
+        for note in pairs.notes:
+            say(note)
     return pairs
 
 
@@ -52,7 +63,7 @@ def collect(records: Iterable["PairRecord"]) -> list["PairRecord"]:
 
 def _progress(records: Iterable["PairRecord"]) -> Iterator["PairRecord"]:
     """Draw a bar on stderr where a person watches."""
-    start, shown = time.monotonic(), sys.stderr.isatty()
+    start, shown = time.monotonic(), sys.stderr.isatty() and speaks()
     for record in records:
         if shown:
             left = (time.monotonic() - start) / record.index * (record.total - record.index)
@@ -66,6 +77,11 @@ def _progress(records: Iterable["PairRecord"]) -> Iterator["PairRecord"]:
 def report_notes(name: str, notes: Iterable[str]) -> None:
     for note in notes:
         say(f"{name}: {note}")
+
+
+def speaks() -> bool:
+    """Whether this process is to speak: under torchrun only the first one."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def say(text: str) -> None:
@@ -102,6 +118,12 @@ def add_method(parser: argparse.ArgumentParser) -> Any:
     )
     which.add_argument("--rule", metavar="NAME", help="a classical rule, such as max or laplacian")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    parser.add_argument(
+        "--extensions",
+        type=Path,
+        metavar="FILE.py",
+        help="own rules and metrics: a Python file, which is run (docs/training.md)",
+    )
     return which
 
 

@@ -23,13 +23,15 @@ class BatchOptions:
 
     Attributes:
         masks: folder that gets one folder of masks per pair; None for none.
-        metrics: score every pair and write ``metrics.csv``.
+        metrics: score every pair and write them to ``table``.
         caption: burn the stamp into a strip below each image.
+        table: name of the metrics file in the output folder.
     """
 
     masks: Path | None = None
     metrics: bool = True
     caption: bool = False
+    table: str = METRICS_FILE
 
 
 def run_batch(
@@ -54,7 +56,7 @@ def run_batch(
     _check_out(pairs, out, options)
     if options.masks is not None:
         _check_masks(method)
-    table = out / METRICS_FILE
+    table = out / options.table
     if options.metrics:
         write_file(table, csv_header())
     total = len(pairs.pairs)

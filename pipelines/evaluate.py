@@ -4,7 +4,7 @@ import csv
 import io
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -100,11 +100,7 @@ def evaluate_folder(
         InputError: the folder is missing or holds no image of any pair.
     """
     files = fused_files(fused)
-    present = [pair for pair in pairs.pairs if pair.name in files]
-    if not present:
-        raise InputError(
-            f"{fused} holds no image with the name of a pair, such as {pairs.pairs[0].name}.png."
-        )
+    present = with_fused(pairs, fused).pairs if pairs.pairs else ()
     for index, pair in enumerate(present, 1):
         try:
             values = _score_file(pair, files[pair.name], names)
@@ -123,6 +119,21 @@ def fused_files(folder: Path) -> dict[str, Path]:
         raise InputError(f"There is no folder {folder}.")
     files = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
     return {p.stem: p for p in files if p.suffix.lower() in SUFFIXES}
+
+
+def with_fused(pairs: PairSet, fused: Path) -> PairSet:
+    """The pairs that have a fused image in a folder.
+
+    Raises:
+        InputError: the folder is missing or holds no image of any pair.
+    """
+    files = fused_files(fused)
+    present = tuple(pair for pair in pairs.pairs if pair.name in files)
+    if not present:
+        raise InputError(
+            f"{fused} holds no image with the name of a pair, such as {pairs.pairs[0].name}.png."
+        )
+    return replace(pairs, pairs=present)
 
 
 def missing_fused(pairs: PairSet, fused: Path) -> list[str]:

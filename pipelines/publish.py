@@ -28,6 +28,7 @@ def publish(
     *,
     summary: str,
     command: str = "",
+    use: str | None = None,
 ) -> Path:
     """Score a checkpoint on labelled data, then write it and its card under a new name.
 
@@ -38,6 +39,7 @@ def publish(
         data: label, such as "held-out patients", to the pairs to score on.
         summary: one or two sentences on what this model is.
         command: the shell command that trained it, for the card.
+        use: the card's closing section on use and limits; that of the shipped models if absent.
 
     Returns:
         The path of the new checkpoint; its card has the suffix ``.md``.
@@ -62,7 +64,7 @@ def publish(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}{SUFFIX}"
     sha256 = save(path, found.model, metadata)
-    card = model_card(metadata, sha256, found.model.parameter_count, scores)
+    card = model_card(metadata, sha256, found.model.parameter_count, scores, use)
     path.with_suffix(".md").write_text(card, encoding="utf-8")
     return path
 
@@ -72,6 +74,7 @@ def model_card(
     sha256: str,
     parameters: int,
     scores: Mapping[str, Sequence[Summary]],
+    use: str | None = None,
 ) -> str:
     """The card of a checkpoint as Markdown.
 
@@ -80,6 +83,7 @@ def model_card(
         sha256: its identity.
         parameters: number of trained values.
         scores: label of a data set to its metrics.
+        use: the closing section on use and limits; that of the shipped models if absent.
     """
     training, data = metadata.get("training", {}), metadata.get("data", {})
     model = training.get("model", {})
@@ -107,17 +111,17 @@ def model_card(
         text += f"\n## Scores: {label}\n\n{_table(summaries)}"
     if metadata.get("command"):
         text += f"\n## Made with\n\n```sh\n{metadata['command']}\n```\n"
-    return text + _USE
+    return text + (use or _USE)
 
 
 _USE = """
 ## Use and limits
 
 For research, teaching and the comparison of fusion methods on aligned 8-bit-like brain slices, both
-images windowed to [0, 1]. Not for diagnosis: a fused grey value has no Hounsfield unit, and a finding
-can be dimmed against its best source. Few patients of one atlas were seen in training; other
-anatomy, contrasts and scanners are untested. The training images (Whole Brain Atlas, K. A. Johnson
-and J. A. Becker) are not part of this repository.
+images windowed to [0, 1]. Not for diagnosis: a fused grey value has no Hounsfield unit, and a
+finding can be dimmed against its best source. Few patients of one atlas were seen in training;
+other anatomy, contrasts and scanners are untested. The training images (Whole Brain Atlas, K. A.
+Johnson and J. A. Becker) are not part of this repository.
 """
 
 

@@ -8,6 +8,7 @@ from fusion_core.losses import DEFAULT, LOSSES, MEDICAL, STANDARD, FusionLoss
 from fusion_core.model import PRESETS as MODELS
 from fusion_core.model import FusionConfig
 from fusion_core.wavelets import MODES
+from pipelines.extensions import ExtensionFile, is_loaded
 from trainer.options import Option as Option
 from trainer.options import about, checked, kind_of, number, setting
 
@@ -140,11 +141,16 @@ class TrainConfig:
         3, "Validation pairs whose masks and fused image are drawn every epoch.", "machine", 0, 16
     )
     report_every: int = setting(10, "Steps between two reports.", "machine", 1, 100_000)
+    # No option, so that no form can name one: it comes from a command line or a file on disk.
+    extensions: ExtensionFile | None = None
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
         set_(self, "model", _as_model(self.model))
-        set_(self, "loss", _as_loss(self.loss))
+        set_(self, "extensions", _as_extensions(self.extensions))
+        # The names of a file that was not run yet are not known; the engine checks them.
+        known = self.extensions is None or is_loaded(self.extensions)
+        set_(self, "loss", _as_loss(self.loss, known))
         set_(self, "held_out", _as_words("held_out", self.held_out))
         for option in OPTIONS.values():
             if not option.of_model and option.kind not in ("model", "loss", "list"):
@@ -157,7 +163,12 @@ class TrainConfig:
         """Plain values, ready for JSON."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         model = {k: list(v) if isinstance(v, tuple) else v for k, v in self.model.to_dict().items()}
-        return values | {"model": model, "held_out": list(self.held_out), "loss": dict(self.loss)}
+        return values | {
+            "model": model,
+            "held_out": list(self.held_out),
+            "loss": dict(self.loss),
+            "extensions": None if self.extensions is None else self.extensions.to_dict(),
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TrainConfig":
@@ -178,13 +189,13 @@ class TrainConfig:
         Raises:
             ValueError: a key is unknown or a value is out of range.
         """
-        if unknown := [name for name in values if name not in OPTIONS]:
+        if unknown := [name for name in values if name not in (*OPTIONS, "extensions")]:
             raise ValueError(
                 f"Unknown training settings {', '.join(map(repr, unknown))}; valid ones: "
                 f"{', '.join(OPTIONS)}."
             )
-        own = {n: v for n, v in values.items() if not OPTIONS[n].of_model}
-        of_model = {n: v for n, v in values.items() if OPTIONS[n].of_model}
+        of_model = {n: v for n, v in values.items() if n in OPTIONS and OPTIONS[n].of_model}
+        own = {n: v for n, v in values.items() if n not in of_model}
         if of_model:
             valid = {n: checked(OPTIONS[n], v) for n, v in of_model.items()}
             own["model"] = replace(_as_model(own.get("model", self.model)), **valid)
@@ -239,7 +250,7 @@ def _as_model(value: Any) -> FusionConfig:
     return MODELS[value]
 
 
-def _as_loss(value: Any) -> dict[str, float]:
+def _as_loss(value: Any, terms_known: bool = True) -> dict[str, float]:
     if isinstance(value, str):
         if value in LOSSES:
             return dict(LOSSES[value])
@@ -255,8 +266,17 @@ def _as_loss(value: Any) -> dict[str, float]:
     ):
         raise ValueError(f"loss must map terms to weights, got {value!r}.")
     weights = {str(k): float(v) for k, v in value.items()}
-    FusionLoss(weights)  # names what is wrong
+    if terms_known:
+        FusionLoss(weights)  # names what is wrong
     return weights
+
+
+def _as_extensions(value: Any) -> ExtensionFile | None:
+    if value is None or isinstance(value, ExtensionFile):
+        return value
+    if not isinstance(value, Mapping):
+        raise ValueError(f"extensions must have a path and a sha256, got {value!r}.")
+    return ExtensionFile.from_dict(value)
 
 
 def _as_words(name: str, value: Any) -> tuple[str, ...]:
@@ -297,7 +317,8 @@ def _options() -> dict[str, Option]:
     found: dict[str, Option] = {}
     hints = get_type_hints(TrainConfig)
     for f in fields(TrainConfig):
-        m = f.metadata
+        if not (m := f.metadata):
+            continue
         kind, optional = kind_of(hints[f.name], m["choices"])
         default = f.default if f.name != "loss" else dict(STANDARD)
         found[f.name] = Option(

@@ -2,11 +2,12 @@
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.extensions import ExtensionFile, load_extensions, load_recorded
 from trainer.config import OPTIONS, PRESETS, Option, TrainConfig, parse_option, preset
 from trainer.data import CTMRIDataset, open_folder
 from trainer.run_folder import RunError, RunFolder
@@ -25,14 +26,32 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--print-config", action="store_true", help="print the settings as JSON and end"
     )
+    add_settings(parser)
+
+
+def add_settings(parser: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
+    """Add preset, file, extension file, and one flag per setting, in groups.
+
+    Args:
+        parser: what is to take them.
+        without: settings that get no flag.
+    """
     parser.add_argument(
         "--preset", metavar="NAME", help=f"{', '.join(PRESETS)} (default: {DEFAULT_PRESET})"
     )
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="JSON of settings, as --print-config writes it"
     )
+    parser.add_argument(
+        "--extensions",
+        type=Path,
+        metavar="FILE.py",
+        help="own losses and metrics: a Python file, which is run (docs/training.md)",
+    )
     groups: dict[str, Any] = {}
     for option in OPTIONS.values():
+        if option.name in without:
+            continue
         if option.group not in groups:
             groups[option.group] = parser.add_argument_group(option.group)
         groups[option.group].add_argument(
@@ -73,7 +92,12 @@ def open_run(args: argparse.Namespace) -> OpenedRun:
         config = read_config(args)
         return OpenedRun(args.out, config, open_folder(args.data, config))
     run = RunFolder(args.resume)
-    config = run.config().with_options(_given(args))
+    config = run.config()
+    if args.extensions is not None:
+        config = config.with_options({"extensions": load_extensions(args.extensions).file})
+    elif config.extensions is not None:
+        load_recorded(config.extensions)
+    config = config.with_options(_given(args))
     if args.data is not None:
         return OpenedRun(args.resume, config, open_folder(args.data, config))
     origin = run.read_json("data.json").get("origin")
@@ -100,8 +124,48 @@ def read_config(args: argparse.Namespace) -> TrainConfig:
     """
     config = preset(args.preset or DEFAULT_PRESET)
     if args.config is not None:
-        config = config.with_options(_read_json(args.config))
+        values = _read_json(args.config)
+        if args.extensions is None:
+            values |= _named_extensions(values, args.config)
+        else:
+            values.pop("extensions", None)
+        config = config.with_options(values)
+    if args.extensions is not None:
+        config = config.with_options({"extensions": load_extensions(args.extensions).file})
     return config.with_options(_given(args))
+
+
+def load_named_early(arguments: Sequence[str]) -> None:
+    """Run the extension file that a command line names, before its other flags are read.
+
+    So ``--loss`` knows the names that the file brings, wherever it stands. What else is wrong with
+    the words is left to the parser.
+
+    Raises:
+        ValueError: the extension file cannot be used.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for flag in ("--extensions", "--config", "--resume"):
+        parser.add_argument(flag, type=Path, nargs="?")
+    named, _ = parser.parse_known_args(list(arguments))
+    if named.extensions is not None:
+        load_extensions(named.extensions)
+    elif named.config is not None and named.config.is_file():
+        _named_extensions(_read_json(named.config), named.config)
+    elif named.resume is not None and RunFolder(named.resume).begun:
+        file = RunFolder(named.resume).config().extensions
+        if file is not None:
+            load_recorded(file)
+
+
+def _named_extensions(values: Mapping[str, Any], config: Path) -> dict[str, Any]:
+    """Run the extension file that a configuration on disk names, by path or path and sha256."""
+    named = values.get("extensions")
+    if isinstance(named, str):  # written by hand: beside the configuration
+        return {"extensions": load_extensions(config.parent / named).file}
+    if isinstance(named, Mapping):
+        return {"extensions": load_recorded(ExtensionFile.from_dict(named)).file}
+    return {}
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:

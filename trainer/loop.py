@@ -4,12 +4,14 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from fusion_core.model import FusionNet
+from pipelines.extensions import load_recorded
 from trainer.augment import epoch_order
 from trainer.config import TrainConfig
 from trainer.control import Control
@@ -24,9 +26,9 @@ from trainer.run_folder import RunError, RunFolder
 from trainer.validation import Look, Validation, look, mask_change, validate
 
 # Settings that may change when a run goes on: they do not touch what its steps compute so far.
-_FREE_TO_CHANGE = {
+FREE_TO_CHANGE = frozenset({
     "epochs", "patience", "device", "threads", "metrics_every", "strips", "report_every",
-}  # fmt: skip
+})  # fmt: skip
 
 
 def train(
@@ -56,8 +58,11 @@ def train(
         ``Finished`` whose reason is "failed" and whose message says why.
 
     Raises:
-        ValueError: the settings do not fit the images, the folder or the device.
+        ValueError: the settings do not fit the images, the folder or the device, or the file of
+            own losses and metrics that they name is gone or has changed.
     """
+    if config.extensions is not None:
+        load_recorded(config.extensions)
     device = local_device(config.device)
     folder = RunFolder(run_dir) if run_dir is not None else None
     if resume and (folder is None or not folder.begun):
@@ -312,9 +317,9 @@ def _state_to_resume(
         if folder.begun:
             raise RunError(f"{folder.path} holds a run already; resume it or choose another name.")
         return None
-    saved = folder.config().to_dict()
-    wanted = config.to_dict()
-    changed = [k for k in wanted if k not in _FREE_TO_CHANGE and wanted[k] != saved[k]]
+    saved = folder.config()
+    names = [f.name for f in fields(config) if f.name not in FREE_TO_CHANGE]
+    changed = [name for name in names if getattr(config, name) != getattr(saved, name)]
     if changed:
         raise RunError(
             f"The run in {folder.path} was started with another {', '.join(changed)}; resume it "

@@ -118,7 +118,7 @@ class Recorder:
                 np.rint(x[:, 0].cpu().numpy() * 255).clip(0, 255).astype(np.uint8)
                 for x in (ct, mri)
             )
-            self._scorer = Scorer(ct8, mri8)
+            self._scorer = Scorer(ct8, mri8, extensions=self._config.extensions)
         self._scorer.submit(epoch, found.fused)
         self._measured.add(epoch)
 

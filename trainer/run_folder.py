@@ -125,6 +125,10 @@ class RunFolder:
         text = json.dumps(values, indent=2, allow_nan=True) + "\n"
         self._replace(name, text.encode())
 
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file whole or not at all."""
+        self._replace(name, text.encode())
+
     def append(self, record: Mapping[str, Any]) -> None:
         """Add one line to the history."""
         with self._writing(), (self.path / "history.jsonl").open("ab+") as file:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fusion_core.metrics import evaluate
+from pipelines.extensions import ExtensionFile, load_recorded
 from trainer.reports import MetricsReport
 
 Images = NDArray[np.uint8]
@@ -33,10 +34,18 @@ class Scorer:
         ct: (N, H, W) uint8.
         mri: the same shape.
         workers: processes; each measures one epoch at a time.
+        extensions: file with metrics of the user's own.
     """
 
-    def __init__(self, ct: Images, mri: Images, workers: int | None = None) -> None:
+    def __init__(
+        self,
+        ct: Images,
+        mri: Images,
+        workers: int | None = None,
+        extensions: ExtensionFile | None = None,
+    ) -> None:
         self._ct, self._mri = ct, mri
+        self._words = [extensions.path, extensions.sha256] if extensions else []
         count = workers or max(1, min(4, (os.cpu_count() or 1) // 4))
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="scorer")
         self._local = threading.local()
@@ -102,7 +111,7 @@ class Scorer:
             root = str(Path(__file__).resolve().parent.parent)
             paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
             self._local.child = subprocess.Popen(
-                [sys.executable, "-m", "trainer.scorer"],
+                [sys.executable, "-m", "trainer.scorer", *self._words],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
@@ -123,11 +132,15 @@ def summarise(rows: list[dict[str, float]]) -> tuple[dict[str, float], dict[str,
     return means, deviations
 
 
-def _answer(header: dict[str, Any], stream: BinaryIO) -> dict[str, Any]:
+def _answer(
+    header: dict[str, Any], stream: BinaryIO, extensions: ExtensionFile | None
+) -> dict[str, Any]:
     shape = tuple(header["shape"])
     size = int(np.prod(shape))
     fused, ct, mri = (np.frombuffer(stream.read(size), np.uint8).reshape(shape) for _ in range(3))
     try:
+        if extensions is not None:
+            load_recorded(extensions)
         rows = [evaluate(*trio).values for trio in zip(fused, ct, mri, strict=True)]
     except Exception as error:  # whatever it is, the trainer is to hear of it
         return {"error": f"{type(error).__name__}: {error}"}
@@ -142,8 +155,9 @@ def main() -> None:
     # The answers' own channel: nothing that a library prints may mix with them.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    extensions = ExtensionFile(*sys.argv[1:3]) if len(sys.argv) == 3 else None
     while line := sys.stdin.buffer.readline():
-        answer = _answer(json.loads(line), sys.stdin.buffer)
+        answer = _answer(json.loads(line), sys.stdin.buffer, extensions)
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
 

@@ -1,7 +1,6 @@
 """The look that config.toml cannot give: density, quiet panels, the page's head."""
 
 from collections.abc import Sequence
-from contextvars import ContextVar
 from html import escape
 from typing import Any
 
@@ -105,19 +104,19 @@ def icon() -> bytes:
     return bytes(cv2.imencode(".png", picture)[1])
 
 
-_dressed: ContextVar[bool] = ContextVar("dressed", default=False)
+_ENTERED = "twf_entered"
 
 
 def dress() -> None:
     """Style sheet and logo; once per run, before anything else."""
-    _dressed.set(True)
+    st.session_state[_ENTERED] = True
     st.html(_CSS)
     st.logo(LOGO, size="large")
 
 
 def page_head(title: str, facts: Sequence[str] = ()) -> None:
     """Title, facts about what is on the screen, and the stamp that every screen carries."""
-    if not _dressed.get():
+    if _ENTERED not in st.session_state:
         # A new server that is entered by a page's own address takes pages/ for the old kind of
         # routing and runs the page without app.py; st.navigation would have told it otherwise.
         PagesManager.uses_pages_directory = False
