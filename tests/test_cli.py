@@ -17,7 +17,10 @@ from tests.plain_seed import PlainSeed
 from tests.synthetic import picture, write_checkpoint, write_folder, write_pair, write_png
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ("fuse", "batch", "evaluate", "train", "checkpoints", "provenance")
+COMMANDS = (
+    "fuse", "batch", "evaluate", "train", "sweep", "runs", "checkpoints", "publish",
+    "provenance", "demo",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
