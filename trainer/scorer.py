@@ -137,7 +137,10 @@ def _answer(
 ) -> dict[str, Any]:
     shape = tuple(header["shape"])
     size = int(np.prod(shape))
-    fused, ct, mri = (np.frombuffer(stream.read(size), np.uint8).reshape(shape) for _ in range(3))
+    data = stream.read(3 * size)
+    if len(data) < 3 * size:
+        raise EOFError("The trainer ended in the middle of a request.")
+    fused, ct, mri = np.frombuffer(data, np.uint8).reshape(3, *shape)
     try:
         if extensions is not None:
             load_recorded(extensions)
@@ -156,10 +159,13 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     extensions = ExtensionFile(*sys.argv[1:3]) if len(sys.argv) == 3 else None
-    while line := sys.stdin.buffer.readline():
-        answer = _answer(json.loads(line), sys.stdin.buffer, extensions)
-        answers.write(json.dumps(answer).encode() + b"\n")
-        answers.flush()
+    try:
+        while line := sys.stdin.buffer.readline():
+            answer = _answer(json.loads(line), sys.stdin.buffer, extensions)
+            answers.write(json.dumps(answer).encode() + b"\n")
+            answers.flush()
+    except (BrokenPipeError, EOFError):
+        os._exit(0)  # the trainer was killed: nobody is left to answer
 
 
 if __name__ == "__main__":
