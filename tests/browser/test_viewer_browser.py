@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import statistics
 import subprocess
@@ -21,15 +20,6 @@ from ui.viewer import SEQUENTIAL
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 ROOT = Path(__file__).resolve().parents[2]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SHAPE = (48, 64)
 CT_WINDOW, MRI_WINDOW = (40.0, 80.0), (350.0, 700.0)
 
@@ -120,23 +110,11 @@ def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
     pytest.fail("streamlit did not start within a minute")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("no chromium was found")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with playwright.sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=program, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
 class Screen:
     """One open page with a viewer on it."""
 
-    def __init__(self, browser: Any, url: str, **context: Any) -> None:
-        self.page = browser.new_page(**{"viewport": {"width": 1440, "height": 900}} | context)
+    def __init__(self, chromium: Any, url: str, **context: Any) -> None:
+        self.page = chromium.new_page(**{"viewport": {"width": 1440, "height": 900}} | context)
         self.problems: list[str] = []
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.goto(url)
@@ -195,8 +173,8 @@ class Screen:
 
 
 @pytest.fixture
-def screen(browser: Any, address: str) -> Iterator[Screen]:
-    opened = Screen(browser, address)
+def screen(chromium: Any, address: str) -> Iterator[Screen]:
+    opened = Screen(chromium, address)
     yield opened
     problems = opened.problems
     opened.page.close()
@@ -373,18 +351,18 @@ def test_text_from_files_is_never_markup(screen: Screen) -> None:
     assert screen.page.locator(".v-root b").count() == 0
 
 
-def test_high_density_screens_are_sharp(browser: Any, address: str) -> None:
+def test_high_density_screens_are_sharp(chromium: Any, address: str) -> None:
     """At two device pixels per CSS pixel the canvas has twice the pixels, with exact values."""
-    screen = Screen(browser, address, device_scale_factor=2)
+    screen = Screen(chromium, address, device_scale_factor=2)
     box = screen.canvas.bounding_box()
     assert screen.canvas.evaluate("e => e.width") == round(2 * box["width"])
     np.testing.assert_array_equal(screen.colours(PIXELS), greys(truth()[0]))
     screen.page.close()
 
 
-def test_touch_pinches_and_taps(browser: Any, address: str) -> None:
+def test_touch_pinches_and_taps(chromium: Any, address: str) -> None:
     """Two fingers zoom; a tap picks."""
-    screen = Screen(browser, address, has_touch=True)
+    screen = Screen(chromium, address, has_touch=True)
     before = screen.settle()["scale"]
     screen.page.touchscreen.tap(*screen.mouse(13, 23))
     screen.told("pick=Pick(row=13, col=23)")
@@ -401,9 +379,9 @@ def test_touch_pinches_and_taps(browser: Any, address: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (1024, 768)])
-def test_nothing_is_cut_off(browser: Any, address: str, size: tuple[int, int]) -> None:
+def test_nothing_is_cut_off(chromium: Any, address: str, size: tuple[int, int]) -> None:
     """At both screen sizes no control leaves the viewer and no heading is cut, in any mode."""
-    screen = Screen(browser, address, viewport={"width": size[0], "height": size[1]})
+    screen = Screen(chromium, address, viewport={"width": size[0], "height": size[1]})
     outside = """root => { const box = root.getBoundingClientRect();
         return [...root.querySelectorAll('button, input, select, .v-title, .v-value, .v-window')]
             .filter(n => n.offsetParent && n.getBoundingClientRect().width)
@@ -418,9 +396,9 @@ def test_nothing_is_cut_off(browser: Any, address: str, size: tuple[int, int]) -
     screen.page.close()
 
 
-def test_pan_is_smooth_and_picks_come_back(browser: Any, address: str) -> None:
+def test_pan_is_smooth_and_picks_come_back(chromium: Any, address: str) -> None:
     """Three 1024 x 1024 images pan at 50 frames a second; a pick is back within 300 ms."""
-    screen = Screen(browser, f"{address}?n=1024")
+    screen = Screen(chromium, f"{address}?n=1024")
     pan = """async e => {
         const box = e.getBoundingClientRect(); const t = e.viewer().tiles[0];
         const send = (type, x, y) => e.dispatchEvent(new PointerEvent(type, { pointerId: 1,
