@@ -35,7 +35,7 @@ class MaskNet(nn.Module):
             padding = dilation * (kernel_size // 2)
             layers += [
                 nn.Conv2d(before, after, kernel_size, padding=padding, dilation=dilation),
-                nn.ReLU(),
+                nn.ReLU(inplace=True),  # a fresh buffer per layer costs as much as the layer
             ]
         layers[-1] = nn.Sigmoid()
         self.layers = nn.Sequential(*layers)
