@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from fusion_core.checkpoint import list_checkpoints
 from imaging.pairs import find_pairs
 from pipelines.evaluate import evaluate_method
 from pipelines.methods import load_method
@@ -104,8 +103,6 @@ def test_the_shipped_default_leads_ifcnn_and_pixel_max(
 ) -> None:
     """Set alone among the peers that have all 35 images, default's mean rank is the better one."""
     monkeypatch.delenv("TWF_CHECKPOINTS", raising=False)
-    if "default" not in list_checkpoints():
-        pytest.skip("no checkpoint named default is shipped")
     pairs = find_pairs(shared / "data" / "aanlib" / "benchmark")
     method = load_method(device="cpu")
     records = evaluate_method(pairs, method, STANDARD_METRICS)
