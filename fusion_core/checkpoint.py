@@ -19,6 +19,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from fusion_core.architectures import FusionModel, build, from_dict, to_dict
 from fusion_core.model import FusionConfig, FusionNet
 
 SUFFIX = ".safetensors"
@@ -45,7 +46,7 @@ class Checkpoint:
     """
 
     name: str
-    model: FusionNet
+    model: FusionModel
     metadata: dict[str, Any]
     sha256: str
     path: Path
@@ -114,9 +115,9 @@ def loads(data: bytes, path: Path, device: str | torch.device = "cpu") -> Checkp
     header = _read_header(data, path.name)
     metadata = _json(header.get("metadata"), path.name)
     try:
-        config = FusionConfig.from_dict(_json(header.get("config"), path.name))
+        config = from_dict(_json(header.get("config"), path.name))
         tensors = load_tensors(data)
-        model = FusionNet(config)
+        model = build(config)
         model.load_state_dict(tensors, strict=True)
     except SafetensorError as error:
         raise CheckpointError(f"{path.name} is damaged or cut short; copy it again.") from error
@@ -133,12 +134,12 @@ def loads(data: bytes, path: Path, device: str | torch.device = "cpu") -> Checkp
     return Checkpoint(path.stem, model.eval().to(device), metadata, sha256, path)
 
 
-def save(path: Path, model: FusionNet, metadata: Mapping[str, Any]) -> str:
+def save(path: Path, model: FusionModel, metadata: Mapping[str, Any]) -> str:
     """Write weights, settings and metadata; the file appears whole or not at all.
 
     Args:
         path: ends in ``.safetensors``.
-        model: any FusionNet.
+        model: any of :mod:`fusion_core.architectures`.
         metadata: JSON values.
 
     Returns:
@@ -150,7 +151,7 @@ def save(path: Path, model: FusionNet, metadata: Mapping[str, Any]) -> str:
     if path.suffix != SUFFIX:
         raise CheckpointError(f"A checkpoint's file name ends in {SUFFIX}, got {path.name}.")
     tensors = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
-    settings = json.dumps(model.config.to_dict(), sort_keys=True)
+    settings = json.dumps(to_dict(model.config), sort_keys=True)
     sha256 = fingerprint(settings, tensors)
     header = {
         "format": FORMAT,

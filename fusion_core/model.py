@@ -19,6 +19,7 @@ from fusion_core.wavelets import (
     Details,
     Subbands,
     analyse_level,
+    band_names,
     check_mode,
     check_wavelet,
     level_sizes,
@@ -91,6 +92,22 @@ class FusionConfig:
             )
         if not all(isinstance(d, int) and 1 <= d <= 64 for d in self.dilations):
             raise ValueError(f"dilations must be whole numbers from 1 to 64: {self.dilations}.")
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of the subbands, the coarsest first."""
+        return band_names(self.levels)
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """Sources with masks of their own; the MRI's are 1 minus the CT's in a convex model."""
+        return ("CT",) if self.gating == "convex" else ("CT", "MRI")
+
+    @property
+    def summary(self) -> str:
+        """A few words for tables."""
+        levels = "1 level" if self.levels == 1 else f"{self.levels} levels"
+        return f"{self.wavelet}, {levels}, {self.gating} gates"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

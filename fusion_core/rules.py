@@ -7,13 +7,17 @@ Recognition 37(9), 2004, doi:10.1016/j.patcog.2004.03.010.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from fusion_core.model import FusionResult, Masks, as_batches, gate
+from fusion_core.pixel_rules import (
+    dual_tree_maximum,
+    guided_filter,
+    laplacian_pyramid,
+    maximum,
+)
 from fusion_core.wavelets import Subbands, analyse, synthesise
 
 WEIGHTED_LL_CT = 0.6
@@ -122,37 +126,6 @@ def _local_variance(x: Tensor) -> Tensor:
     return mean(x * x) - mean(x) ** 2
 
 
-def _maximum(ct: Tensor, mri: Tensor) -> FusionResult:
-    return FusionResult(torch.maximum(ct, mri))
-
-
-def laplacian_pyramid(ct: Tensor, mri: Tensor, levels: int = 4) -> FusionResult:
-    """Larger magnitude in every Laplacian level, mean of the coarsest images.
-
-    Reference: P. J. Burt, E. H. Adelson, "The Laplacian pyramid as a compact image code", IEEE
-    Trans. Commun. 31(4), 1983, doi:10.1109/TCOM.1983.1095851.
-    """
-    pairs = zip(ct.flatten(0, 1).cpu().numpy(), mri.flatten(0, 1).cpu().numpy(), strict=True)
-    fused = [_fuse_laplacian(x, y, levels) for x, y in pairs]
-    return FusionResult(torch.from_numpy(np.stack(fused)).unsqueeze(1).to(ct))
-
-
-def _fuse_laplacian(ct: np.ndarray, mri: np.ndarray, levels: int) -> np.ndarray:
-    details = []
-    for _ in range(levels):
-        if min(ct.shape) < 2:
-            break
-        ct_small, mri_small = cv2.pyrDown(ct), cv2.pyrDown(mri)
-        size = (ct.shape[1], ct.shape[0])
-        c, m = ct - cv2.pyrUp(ct_small, dstsize=size), mri - cv2.pyrUp(mri_small, dstsize=size)
-        details.append(np.where(np.abs(c) >= np.abs(m), c, m))
-        ct, mri = ct_small, mri_small
-    fused: np.ndarray = (ct + mri) / 2
-    for detail in reversed(details):
-        fused = cv2.pyrUp(fused, dstsize=(detail.shape[1], detail.shape[0])) + detail
-    return fused
-
-
 def _wavelet(
     masks: MaskRule, wavelet: str = "haar", levels: int = 1
 ) -> Callable[[Tensor, Tensor], FusionResult]:
@@ -168,7 +141,7 @@ RULES: dict[str, Rule] = {
             "The average of the two images; both survive, at half their contrast.",
             _wavelet(constant_masks(0.5, 0.5, 0.5, 0.5)),
         ),
-        Rule("max", "Maximum", "The brighter of the two pixels.", _maximum),
+        Rule("max", "Maximum", "The brighter of the two pixels.", maximum),
         Rule(
             "sum",
             "Clipped sum",
@@ -211,6 +184,18 @@ RULES: dict[str, Rule] = {
             "Laplacian pyramid",
             "The larger detail in each of four pyramid levels, the mean of the coarsest.",
             laplacian_pyramid,
+        ),
+        Rule(
+            "guided-filter",
+            "Guided filter",
+            "Base and detail weighted by saliency that a guided filter aligns with the edges.",
+            guided_filter,
+        ),
+        Rule(
+            "dtcwt-max",
+            "Dual-tree wavelet, max selection",
+            "The larger complex coefficient in six directions and four levels, the larger lowpass.",
+            dual_tree_maximum,
         ),
     )
 }

@@ -282,7 +282,7 @@ def write_file(path: Path, data: bytes | str) -> None:
 
 def _is_convex(pair: FusedPair, masks: Masks) -> bool:
     if pair.method.config is not None:
-        return pair.method.config.gating == "convex"
+        return len(pair.method.config.gates) == 1
     total = masks.ct.combine(masks.mri, lambda a, b: a + b - 1)
     return all(float(band.abs().max()) < 1e-6 for _, band in total.items())
 

@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fusion_core.architectures import ModelConfig
 from fusion_core.checkpoint import list_checkpoints, load
-from fusion_core.model import FusionConfig, FusionResult, Masks
+from fusion_core.model import FusionResult, Masks
 from fusion_core.rules import RULES, get_rule
 
 DEFAULT_CHECKPOINT = "default"
@@ -45,7 +46,7 @@ class Method:
     title: str
     kind: Kind
     sha256: str | None
-    config: FusionConfig | None
+    config: ModelConfig | None
     metadata: dict[str, Any]
     device: torch.device
     run: Callable[[Tensor, Tensor], FusionResult]

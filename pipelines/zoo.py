@@ -16,7 +16,7 @@ from fusion_core.checkpoint import (
 from imaging.errors import InputError
 from pipelines.methods import SHORT_HASH
 
-HEADER = f"{'name':<24}{'wavelet':<9}{'levels':>6}  {'gates':<12}{'values':>9}  sha256"
+HEADER = f"{'name':<24}{'model':<40}{'values':>9}  sha256"
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Verified:
             return f"{self.name:<24}unusable"
         config, model = self.checkpoint.model.config, self.checkpoint.model
         return (
-            f"{self.name:<24}{config.wavelet:<9}{config.levels:>6}  {config.gating:<12}"
+            f"{self.name:<24}{config.summary:<40}"
             f"{model.parameter_count:>9,}  {self.checkpoint.sha256[:SHORT_HASH]}  verified"
         )
 

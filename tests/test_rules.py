@@ -1,5 +1,8 @@
 """Classical rules against what their definitions say."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 import pywt
@@ -87,10 +90,10 @@ def test_principal_component_weights_match_numpy() -> None:
 
 
 def test_wavelet_rules_can_be_explained() -> None:
-    """Every rule but the two that work on pixels splits additively."""
+    """Every rule but those that work on pixels or other transforms splits additively."""
     for name, rule in RULES.items():
         result = rule(*pair(1, 1, 20, 20))
-        if name in ("max", "laplacian"):
+        if name in ("max", "laplacian", "guided-filter", "dtcwt-max"):
             assert result.masks is None
         else:
             parts = attribute(result)
@@ -101,3 +104,47 @@ def test_unknown_rules_list_the_known() -> None:
     """A wrong name is answered with all right ones."""
     with pytest.raises(ValueError, match=r"'avg'; choose one of mean, max, sum, wavelet-max"):
         get_rule("avg")
+
+
+def test_guided_filter_takes_details_from_the_source_that_has_them() -> None:
+    """Where only one image has texture, the fused details are that image's."""
+    ct, mri = torch.full((2, 1, 1, 96, 96), 0.5).unbind(0)
+    ct, mri = ct.clone(), mri.clone()
+    ct[..., :40] += 0.2 * torch.rand(1, 1, 96, 40)
+    mri[..., 56:] += 0.2 * torch.rand(1, 1, 96, 40)
+    fused = get_rule("guided-filter")(ct, mri).fused
+    detail = torch.stack([x - x.mean((-2, -1), keepdim=True) for x in (fused, ct, mri)])
+    for columns, source in ((slice(4, 30), 1), (slice(66, 92), 2)):
+        both = detail[[0, source]][..., 10:-10, columns].flatten(1)
+        assert float(torch.corrcoef(both)[0, 1]) > 0.97
+
+
+def test_dual_tree_maximum_barely_changes_under_a_shift() -> None:
+    """Shifting both images shifts the dual-tree result more exactly than the haar one."""
+    ct, mri = torch.rand(2, 1, 1, 64, 64)
+    blur = torch.nn.AvgPool2d(5, 1, 2)
+    ct, mri = blur(ct), blur(mri)
+
+    def change(name: str) -> float:
+        rule = get_rule(name)
+        shifted = rule(ct.roll(1, -1), mri.roll(1, -1)).fused.roll(-1, -1)
+        inner = (shifted - rule(ct, mri).fused)[..., 16:-16, 16:-16]
+        return float(inner.abs().mean())
+
+    assert change("dtcwt-max") < 0.65 * change("wavelet-max")
+
+
+def test_dual_tree_maximum_equals_an_outside_result(shared: Path) -> None:
+    """The images that another program made by the same rule are met to one grey level."""
+    made = shared / "peers" / "images" / "DTCWT_J4_lowmax"
+    pairs = shared / "data" / "aanlib" / "benchmark"
+    if not made.is_dir():
+        pytest.skip("the outside images ../shared/peers/images/DTCWT_J4_lowmax are not here")
+    for path in sorted(made.glob("*.png"))[::12]:
+        ct, mri = (
+            torch.from_numpy(cv2.imread(str(pairs / side / path.name), 0)).float() / 255
+            for side in ("CT", "MRI")
+        )
+        fused = get_rule("dtcwt-max")(ct, mri).fused[0, 0].clamp(0, 1).mul(255).round().numpy()
+        expected = cv2.imread(str(path), 0).astype(float)
+        assert np.abs(fused - expected).max() <= 1, path.name

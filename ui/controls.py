@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from fusion_core.model import FusionConfig
 from pipelines.cases import CASES
 from pipelines.methods import Method, MethodInfo, list_methods
 from ui import caches, session, theme
@@ -22,6 +23,8 @@ def describe(method: Method) -> str:
     if config is None:
         rule = next(i for i in list_methods() if i.kind == "rule" and i.name == method.name)
         return rule.description
+    if not isinstance(config, FusionConfig):
+        return "Learned: a residual network that paints the image; nothing in it can be traced."
     gates = "one mask per subband" if config.gating == "convex" else "a CT and an MRI mask"
     count = 3 * config.levels + 1
     levels = "1 level" if config.levels == 1 else f"{config.levels} levels"
