@@ -4,9 +4,9 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from imaging.pairs import PairSet
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pipelines.fuse import FusedPair
     from pipelines.methods import Method
 
+T = TypeVar("T")
 DONE, BAD_INPUT, STOPPED = 0, 1, 130
 
 
@@ -52,7 +53,7 @@ def open_pairs(folder: Path) -> "PairSet":
 
 def collect(records: Iterable["PairRecord"]) -> list["PairRecord"]:
     found = []
-    for record in _progress(records):
+    for record in progress(records, lambda r: r.index, lambda r: r.total):
         found.append(record)
         if record.error is not None:
             say(f"{record.name} skipped: {record.error}")
@@ -61,17 +62,19 @@ def collect(records: Iterable["PairRecord"]) -> list["PairRecord"]:
     return found
 
 
-def _progress(records: Iterable["PairRecord"]) -> Iterator["PairRecord"]:
+def progress(
+    steps: Iterable[T], done: Callable[[T], int], total: Callable[[T], int]
+) -> Iterator[T]:
     """Draw a bar on stderr where a person watches."""
     start, shown = time.monotonic(), sys.stderr.isatty() and speaks()
-    for record in records:
+    for step in steps:
         if shown:
-            left = (time.monotonic() - start) / record.index * (record.total - record.index)
-            filled = "#" * (30 * record.index // record.total)
-            text = f"{filled:<30} {record.index}/{record.total}  {left:.0f} s left"
-            end = "\n" if record.index == record.total else "\r"
+            at, of = done(step), total(step)
+            left = (time.monotonic() - start) / at * (of - at)
+            text = f"{'#' * (30 * at // of):<30} {at}/{of}  {left:.0f} s left"
+            end = "\n" if at == of else "\r"
             print(f"\x1b[2K{text}", end=end, file=sys.stderr, flush=True)
-        yield record
+        yield step
 
 
 def report_notes(name: str, notes: Iterable[str]) -> None:

@@ -156,6 +156,24 @@ def load_method(
     )
 
 
+def load_named(name: str, device: str = "auto") -> Method:
+    """A checkpoint or a rule, whichever has this name; a checkpoint wins, a path is a checkpoint.
+
+    Raises:
+        MethodError: neither is known by it.
+        CheckpointError: the checkpoint is damaged or foreign.
+    """
+    checkpoints = list_checkpoints()
+    if name in RULES and name not in checkpoints:
+        return load_method(rule=name, device=device)
+    if name in checkpoints or len(Path(name).parts) > 1 or Path(name).is_file():
+        return load_method(checkpoint=name, device=device)
+    raise MethodError(
+        f"Unknown method {name!r}; checkpoints: {', '.join(checkpoints) or 'none'}; rules: "
+        f"{', '.join(RULES)}; or a path to a checkpoint file."
+    )
+
+
 def choose_device(device: str) -> torch.device:
     """The torch device that a name means.
 

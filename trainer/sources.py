@@ -1,7 +1,5 @@
 """Where training pairs come from: a folder of files, synthetic heads, or arrays in memory."""
 
-import csv
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaging.pairs import find_pairs, match_grid
+from imaging.patients import patients_of
 from imaging.read import read_image
 from imaging.windowing import apply_window, default_window
 
@@ -26,6 +25,7 @@ class PairSource(Protocol):
         notes: sentences for the user.
         unpaired: file names without a partner.
         origin: plain values that :func:`source_from` makes the same source of.
+        changes: name -> sentences on what reading has changed in that pair; filled by ``read``.
     """
 
     title: str
@@ -34,6 +34,7 @@ class PairSource(Protocol):
     notes: tuple[str, ...]
     unpaired: tuple[str, ...]
     origin: dict[str, Any]
+    changes: dict[str, tuple[str, ...]]
 
     def read(self, index: int) -> tuple[Picture, Picture]:
         """CT and MRI of one pair, (H, W) float32 in [0, 1], on one grid.
@@ -70,12 +71,17 @@ class FolderSource:
             *(f"MRI/{name}" for name in found.unpaired_mri),
         )
         self.origin: dict[str, Any] = {"kind": "folder", "path": str(Path(folder).resolve())}
+        self.changes: dict[str, tuple[str, ...]] = {}
 
     def read(self, index: int) -> tuple[Picture, Picture]:
         """CT and MRI of one pair, the MRI on the CT's grid."""
         pair = self._pairs[index]
         ct = read_image(pair.ct)
-        mri, _ = match_grid(ct, read_image(pair.mri))
+        mri, notice = match_grid(ct, read_image(pair.mri))
+        told = [f"CT: {note}" for note in ct.notes]
+        told += [note if note == notice else f"MRI: {note}" for note in mri.notes]
+        if told:
+            self.changes[pair.name] = tuple(told)
         return apply_window(ct, default_window(ct)), apply_window(mri, default_window(mri))
 
 
@@ -119,6 +125,7 @@ class PhantomSource:
             "sequence": sequence,
         }  # fmt: skip
         self.unpaired: tuple[str, ...] = ()
+        self.changes: dict[str, tuple[str, ...]] = {}
 
     def read(self, index: int) -> tuple[Picture, Picture]:
         """CT and MR of one slice."""
@@ -153,6 +160,7 @@ class ArraySource:
         self.notes: tuple[str, ...] = ()
         self.unpaired: tuple[str, ...] = ()
         self.origin: dict[str, Any] = {"kind": "memory"}
+        self.changes: dict[str, tuple[str, ...]] = {}
         self._pairs = list(pairs)
         if not pairs or not len(pairs) == len(self.names) == len(self.patients):
             raise ValueError(
@@ -186,70 +194,6 @@ def source_from(
     if origin.get("kind") == "phantom":
         return PhantomSource(**settings)
     raise ValueError("The run's images were only in memory; give its data again.")
-
-
-def patients_of(
-    names: Sequence[str], pattern: str | None = None, table: str | Path | None = None
-) -> tuple[tuple[str, ...], str]:
-    """The patient of every name, and a sentence that says how it was found.
-
-    Without pattern or table, names that are all numbers of four or five digits give the part
-    before the last three; other names make each pair its own patient.
-
-    Raises:
-        ValueError: the pattern is no regular expression, the table cannot be read, or one of them
-            leaves a name without a patient.
-    """
-    if table is not None:
-        known = _read_table(Path(table))
-        if missing := [name for name in names if name not in known]:
-            raise ValueError(
-                f"{Path(table).name} names no patient for {_some(missing)}; add a line for each."
-            )
-        return tuple(known[name] for name in names), f"Patients come from {Path(table).name}."
-    if pattern is not None:
-        return _by_pattern(names, pattern), f"Patients are found in the names by {pattern}."
-    if all(re.fullmatch(r"\d{4,5}", name, re.ASCII) for name in names):
-        return (
-            tuple(name[:-3] for name in names),
-            "Patients are the names' digits before the last three.",
-        )
-    return tuple(names), (
-        "The names do not tell the patient, so every pair counts as its own patient: slices of "
-        "one patient may stand on both sides of the split; give a patient pattern or table."
-    )
-
-
-def _by_pattern(names: Sequence[str], pattern: str) -> tuple[str, ...]:
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise ValueError(
-            f"patient_pattern {pattern!r} is not a regular expression: {error}."
-        ) from error
-    found = [expression.search(name) for name in names]
-    if missing := [name for name, match in zip(names, found, strict=True) if match is None]:
-        raise ValueError(f"patient_pattern {pattern!r} finds no patient in {_some(missing)}.")
-    # The first group where there is one, else the whole match.
-    return tuple(m.group(1 if expression.groups else 0) or "" for m in found if m is not None)
-
-
-def _read_table(path: Path) -> Mapping[str, str]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file)
-            if not {"name", "patient"} <= set(rows.fieldnames or ()):
-                raise ValueError(f"{path.name} needs the columns name and patient.")
-            return {Path(row["name"]).stem: row["patient"] for row in rows}
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path.name} is not a CSV text file: {error}.") from error
-
-
-def _some(names: Sequence[str], limit: int = 5) -> str:
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
 
 
 def _as_unit(image: NDArray[np.generic]) -> Picture:
