@@ -122,22 +122,30 @@ def run_train(args: argparse.Namespace) -> int:
     if args.resume is None and (args.data is None or args.out is None):
         args.parser.error("give DATA_DIR and --out RUN_DIR, or --resume RUN")
     from trainer.console import describe, stop_on_interrupt
-    from trainer.control import Control
-    from trainer.loop import train
-    from trainer.reports import Finished, StepReport
+    from trainer.control import Control, obey_stdin, steered
+    from trainer.launcher import train_anywhere
+    from trainer.reports import Finished, Started, StepReport
 
     control = Control()
-    run = flags.open_run(args)
+    if steered() and speaks():
+        obey_stdin(control)
+    run, resume = flags.open_run(args), args.resume is not None
     last = None
     with stop_on_interrupt(control.stop, say):
-        for last in train(run.config, run.data, run.folder, args.resume is not None, control):
-            if speaks():
+        for last in train_anywhere(run.config, run.data, run.folder, resume, control):
+            failed = isinstance(last, Finished) and last.reason == "failed"
+            if speaks() and not failed:
                 _show_training(describe(last), passing=isinstance(last, StepReport))
+            if speaks() and isinstance(last, Started):
+                for note in last.notes:
+                    say(note)
     if not isinstance(last, Finished) or last.reason == "failed":
+        if isinstance(last, Finished):
+            say(f"error: {last.message}")  # any process may be the only one that knows
         return BAD_INPUT
     if speaks():
         print(f"best weights: {run.folder / 'best.safetensors'}")
-    return STOPPED if last.reason == "stopped" else DONE
+    return STOPPED if last.reason == "stopped" and not steered() else DONE
 
 
 def run_sweep(args: argparse.Namespace) -> int:

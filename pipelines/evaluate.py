@@ -103,8 +103,8 @@ def evaluate_folder(
     present = with_fused(pairs, fused).pairs if pairs.pairs else ()
     for index, pair in enumerate(present, 1):
         try:
-            values = _score_file(pair, files[pair.name], names)
-            yield PairRecord(index, len(present), pair.name, values)
+            values, notes = _score_file(pair, files[pair.name], names)
+            yield PairRecord(index, len(present), pair.name, values, notes)
         except PairError as error:
             yield failed(index, len(present), pair.name, error)
 
@@ -198,16 +198,23 @@ def csv_row(record: PairRecord) -> str:
     return _csv_line([record.name, *(f"{value:.6f}" for value in values)])
 
 
-def _score_file(pair: Pair, path: Path, names: Sequence[str] | None) -> Scores:
+def _score_file(
+    pair: Pair, path: Path, names: Sequence[str] | None
+) -> tuple[Scores, tuple[str, ...]]:
+    """The metrics, and what reading has changed in the three images."""
     ct = read_image(pair.ct)
-    mri, _ = match_grid(ct, read_image(pair.mri))
+    mri, notice = match_grid(ct, read_image(pair.mri))
     image = read_image(path)
     if image.shape != ct.shape:
         raise InputError(
             f"{path.name} has {image.shape[1]} × {image.shape[0]} pixels, but its CT has "
             f"{ct.shape[1]} × {ct.shape[0]}: a fused image must have the size of its CT."
         )
-    return evaluate(_as_fused(image), _windowed(ct), _windowed(mri), names)
+    notes = [f"CT: {note}" for note in ct.notes]
+    notes += [note if note == notice else f"MRI: {note}" for note in mri.notes]
+    notes += [f"Fused image: {note}" for note in image.notes]
+    scores = evaluate(_as_fused(image), _windowed(ct), _windowed(mri), names)
+    return scores, tuple(notes)
 
 
 def _windowed(image: Image) -> NDArray[np.float32]:

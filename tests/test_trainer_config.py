@@ -49,7 +49,7 @@ def test_the_medical_preset_is_the_advanced_example() -> None:
         ({"levels": 6}, "levels must be 1 to 5, got 6"),
         ({"held_out": "21"}, "held_out must be a list of names"),
         ({"crop": 512}, r"crop must be at most size \(256\), got 512"),
-        ({"device": "tpu"}, "device must be auto, cpu, cuda or cuda:N"),
+        ({"device": "tpu"}, "device must be auto, cpu, cuda, cuda:N or all"),
         ({"speed": 9}, "Unknown training settings 'speed'; valid ones: model"),
     ],
 )

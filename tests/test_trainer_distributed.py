@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from trainer.distributed import Ranks, local_device
+from trainer.distributed import Ranks, devices_of, local_device
 from trainer.run_folder import RunFolder
 
 
@@ -51,3 +51,20 @@ def test_a_missing_gpu_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="use cpu or auto"):
         local_device("cuda:1")
     assert str(local_device("auto")) == "cpu"
+    with pytest.raises(ValueError, match="device is all but this machine has no CUDA GPU"):
+        devices_of("all")
+
+
+def test_all_gpus_are_one_process_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone, a process is told to use torchrun; under it, it takes the GPU of its number."""
+    monkeypatch.setattr("trainer.distributed.gpu_count", lambda: 3)
+    assert devices_of("all") == ("cuda:0", "cuda:1", "cuda:2")
+    assert devices_of("cuda") == ("cuda:0",)
+    with pytest.raises(ValueError, match="torchrun --standalone --nproc-per-node=3"):
+        local_device("all")
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    assert devices_of("all") == ("cuda:2",)
+    monkeypatch.setattr("trainer.distributed.gpu_count", lambda: 1)
+    monkeypatch.delenv("WORLD_SIZE")
+    assert devices_of("all") == ("cuda:0",)

@@ -2,16 +2,21 @@
 
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.training_data import tiny_config, tiny_data
 from trainer.config import TrainConfig
+from trainer.control import Control
 from trainer.data import CTMRIDataset
+from trainer.engine import Engine
 from trainer.job import ENDED, JobQueue, Snapshot
 from trainer.loop import train
+from trainer.reports import Report
 from trainer.run_folder import RunError, RunFolder, list_runs, new_run_path
 
 LONG = 100_000
@@ -100,6 +105,71 @@ def test_a_second_job_on_the_device_waits(queue: JobQueue, tmp_path: Path) -> No
     assert third.wait(30)
     assert third.snapshot().state == "done"
     assert not (tmp_path / "two").exists()
+
+
+def test_a_run_on_all_gpus_waits_for_each_and_holds_up_who_comes_later(
+    queue: JobQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One GPU's run goes first, then the one on all, then another GPU's; the CPU waits for none."""
+    monkeypatch.setattr("trainer.distributed.gpu_count", lambda: 2)
+    go = {name: threading.Event() for name in ("one", "all", "other", "cpu")}
+
+    def held(
+        config: TrainConfig, data: CTMRIDataset, run_dir: Path, resume: bool, control: Control
+    ) -> Iterator[Report]:
+        assert go[run_dir.name].wait(20)
+        yield from ()
+
+    jobs = {}
+    for name, device in (("one", "cuda:0"), ("all", "all"), ("other", "cuda:1"), ("cpu", "cpu")):
+        config = tiny_config(device=device)
+        jobs[name] = queue.submit(config, data_of(config), tmp_path / name, trainer=held)
+    until(lambda: jobs["cpu"].snapshot().state == "running")
+    assert jobs["all"].snapshot().devices == ("cuda:0", "cuda:1")
+    seen = {s.name: (s.state, s.waiting) for s in queue.snapshots()}
+    assert seen == {
+        "one": ("running", 0), "all": ("queued", 1), "other": ("queued", 1), "cpu": ("running", 0),
+    }  # fmt: skip
+    go["one"].set()
+    until(lambda: jobs["all"].snapshot().state == "running")
+    assert jobs["other"].snapshot().state == "queued"
+    go["all"].set()
+    until(lambda: jobs["other"].snapshot().state == "running")
+    go["other"].set()
+    go["cpu"].set()
+    assert all(job.wait(10) for job in jobs.values())
+
+
+@pytest.mark.parametrize("ends", ["done", "failed"])
+def test_images_and_weights_are_let_go_of_when_a_run_ends(
+    queue: JobQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    """The job stays in the queue, but no tensor of its images, model or optimizer stays alive."""
+    config = tiny_config(epochs=2)
+    kept: list[weakref.ref[object]] = []
+
+    def make() -> CTMRIDataset:
+        data = tiny_data(config)
+        kept.append(weakref.ref(data))
+        return data
+
+    step = Engine.step
+
+    def watched(self: Engine, *words: Any) -> Any:
+        if len(kept) == 1:
+            kept.extend(weakref.ref(p) for p in self.parameters)
+        if ends == "failed" and self.updates == 3:
+            raise ValueError("odd")
+        result = step(self, *words)
+        kept.extend(weakref.ref(s["exp_avg"]) for s in self.optimizer.state.values())
+        return result
+
+    monkeypatch.setattr(Engine, "step", watched)
+    job = queue.submit(config, make, tmp_path / "run")
+    assert job.wait(30)
+    assert job.snapshot().state == ends
+    assert len(kept) > 10
+    until(lambda: all(reference() is None for reference in kept), 5)
 
 
 def test_one_folder_has_one_job(queue: JobQueue, tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ from trainer.control import Control
 from trainer.loop import train
 from trainer.reports import EpochReport, Finished, StepReport
 from trainer.run_folder import RunFolder
-from trainer.sweep import SweepReport, SweepRun, loss_name, plan_sweep, sweep
-from trainer.sweep_results import RunRow, read_runs, results, results_markdown
+from trainer.sweep import SweepReport, SweepRun, loss_name, plan_sweep, sweep, train_run
+from trainer.sweep_folder import images_of, is_over, read_plan, same_run, take_over
+from trainer.sweep_results import SCORES, RunRow, read_runs, results, results_markdown
 
 NAMES = ("1001", "1002", "2001", "2002")
 TINY = ("--preset", "seed", "--size", "32", "--batch-size", "2", "--device", "cpu", "--epochs",
@@ -196,6 +197,63 @@ def test_a_failure_stands_below_the_table() -> None:
     (row,) = results(rows)
     assert row.means == {"loss": 0.5}
     assert row.deviations == {}
+
+
+def test_the_plan_on_disk_gives_the_runs_back(tmp_path: Path) -> None:
+    """Names, settings and own weights come back as they were planned, also from an older plan."""
+    runs = tiny_plan(wavelets=("haar", "db2"), losses=("mse=1,ssim=2",), seeds=(0,))
+    list(sweep(runs, tiny_data, tmp_path / "s"))
+    assert read_plan(tmp_path / "s") == runs
+    assert images_of(tmp_path / "s") == {"kind": "memory"}
+    plan = json.loads((tmp_path / "s" / "sweep.json").read_text(encoding="utf-8"))
+    del plan["config"]
+    (tmp_path / "s" / "sweep.json").write_text(json.dumps(plan), encoding="utf-8")
+    assert read_plan(tmp_path / "s") == runs
+
+
+def test_a_finished_run_is_taken_over_only_with_its_settings_and_images(tmp_path: Path) -> None:
+    """The copy has its scores, not its state; other epochs or other images are not the same."""
+    runs = tiny_plan(seeds=(0,))
+    list(sweep(runs, tiny_data, tmp_path / "s"))
+    seen = tiny_data(runs[0].config).report.fingerprint
+    found = same_run(runs[0], seen, [tmp_path / "s"])
+    assert found is not None
+    assert same_run(runs[0], "other", [tmp_path / "s"]) is None
+    (longer,) = plan_sweep(tiny_config(epochs=3, strips=0))
+    assert same_run(longer, seen, [tmp_path / "s"]) is None
+    (tmp_path / "t").mkdir()
+    take_over(found, tmp_path / "t")
+    assert is_over(tmp_path / "t" / runs[0].name)
+    assert not (tmp_path / "t" / runs[0].name / "last.pt").exists()
+    again = list(sweep(runs, tiny_data, tmp_path / "t"))
+    assert again == [SweepReport(1, 1, runs[0], None)]
+    assert read_runs(tmp_path / "t")[0].values == read_runs(tmp_path / "s")[0].values
+
+
+def test_a_run_that_is_done_without_scores_is_scored_not_trained(tmp_path: Path) -> None:
+    """Killed between its last epoch and its scores, a run only gets those."""
+    (run,) = tiny_plan(seeds=(0,))
+    folder, data = tmp_path / "s", tiny_data(run.config)
+    list(sweep([run], tiny_data, folder))
+    before = (folder / run.name / "history.jsonl").read_bytes()
+    scores = (folder / run.name / SCORES).read_bytes()
+    (folder / run.name / SCORES).unlink()
+    (report,) = train_run(run, data, folder, Control())
+    assert isinstance(report, Finished)
+    assert report.reason == "done"
+    assert (folder / run.name / SCORES).read_bytes() == scores
+    assert (folder / run.name / "history.jsonl").read_bytes() == before
+
+
+def test_a_done_run_tells_its_parameters_and_time(tmp_path: Path) -> None:
+    """Both stand beside the values; the time is that of its epochs."""
+    list(sweep(tiny_plan(seeds=(0,)), tiny_data, tmp_path))
+    (row,) = read_runs(tmp_path)
+    run = RunFolder(tmp_path / row.name)
+    assert row.parameters == load(run.best).model.parameter_count
+    assert row.seconds == pytest.approx(
+        sum(r["seconds"] for r in run.history() if r["kind"] == "epoch")
+    )
 
 
 def test_a_sweep_refuses_the_folder_of_a_run(tmp_path: Path) -> None:

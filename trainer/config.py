@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast, get_args, get_type_hints
 
+from fusion_core.architectures import ARCHITECTURES as MODELS
+from fusion_core.architectures import RESNET, ModelConfig, from_dict, to_dict
+from fusion_core.baseline import ResNetConfig
 from fusion_core.losses import DEFAULT, LOSSES, MEDICAL, STANDARD, FusionLoss
-from fusion_core.model import PRESETS as MODELS
 from fusion_core.model import FusionConfig
 from fusion_core.wavelets import MODES
 from pipelines.extensions import ExtensionFile, is_loaded
@@ -24,9 +26,14 @@ class TrainConfig:
         ValueError: a value has the wrong type or is out of range; the message names the field.
     """
 
-    model: FusionConfig = field(
+    model: ModelConfig = field(
         default=MODELS["seed"],
-        metadata=about("Architecture, by name.", "model", choices=tuple(MODELS), kind="model"),
+        metadata=about(
+            "Architecture, by name; resnet has no wavelet settings.",
+            "model",
+            choices=tuple(MODELS),
+            kind="model",
+        ),
     )
     loss: dict[str, float] = field(
         default_factory=lambda: dict(STANDARD),
@@ -127,7 +134,17 @@ class TrainConfig:
         choices=("none", "bf16", "fp16"),
     )  # fmt: skip
     device: str = setting(
-        "auto", "auto, cpu, cuda or cuda:N; auto takes CUDA where there is one.", "machine"
+        "auto",
+        "auto, cpu, cuda, cuda:N or all; auto takes CUDA where there is one, all every GPU of "
+        "this machine.",
+        "machine",
+    )
+    compile: str = setting(
+        "none",
+        "Compile the training step (torch.compile); reduce-overhead adds CUDA graphs. Takes a "
+        "minute or two before the first step.",
+        "machine",
+        choices=("none", "default", "reduce-overhead"),
     )
     threads: int | None = setting(
         None, "CPU threads; none leaves the number to torch. Results repeat for one number.",
@@ -141,6 +158,9 @@ class TrainConfig:
         3, "Validation pairs whose masks and fused image are drawn every epoch.", "machine", 0, 16
     )
     report_every: int = setting(10, "Steps between two reports.", "machine", 1, 100_000)
+    tensorboard: bool = setting(
+        False, "Write TensorBoard events into the run's folder as well.", "machine"
+    )
     # No option, so that no form can name one: it comes from a command line or a file on disk.
     extensions: ExtensionFile | None = None
 
@@ -162,7 +182,7 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        model = {k: list(v) if isinstance(v, tuple) else v for k, v in self.model.to_dict().items()}
+        model = {k: list(v) if isinstance(v, tuple) else v for k, v in to_dict(self.model).items()}
         return values | {
             "model": model,
             "held_out": list(self.held_out),
@@ -198,7 +218,7 @@ class TrainConfig:
         own = {n: v for n, v in values.items() if n not in of_model}
         if of_model:
             valid = {n: checked(OPTIONS[n], v) for n, v in of_model.items()}
-            own["model"] = replace(_as_model(own.get("model", self.model)), **valid)
+            own["model"] = _changed_model(_as_model(own.get("model", self.model)), valid)
         return replace(self, **own)
 
 
@@ -240,14 +260,23 @@ def parse_option(name: str, text: str) -> Any:
     return checked(option, text)
 
 
-def _as_model(value: Any) -> FusionConfig:
-    if isinstance(value, FusionConfig):
+def _as_model(value: Any) -> ModelConfig:
+    if isinstance(value, ModelConfig):
         return value
     if isinstance(value, Mapping):
-        return FusionConfig.from_dict(value)
+        return from_dict(value)
     if not isinstance(value, str) or value not in MODELS:
         raise ValueError(f"model must be one of {', '.join(MODELS)}; got {value!r}.")
     return MODELS[value]
+
+
+def _changed_model(model: ModelConfig, values: Mapping[str, Any]) -> ModelConfig:
+    if not isinstance(model, ResNetConfig):
+        return replace(model, **values)
+    raise ValueError(
+        f"The residual network has no {', '.join(values)}: these settings are for wavelet models; "
+        f"leave them out, or choose another model ({', '.join(MODELS)})."
+    )
 
 
 def _as_loss(value: Any, terms_known: bool = True) -> dict[str, float]:
@@ -287,8 +316,9 @@ def _as_words(name: str, value: Any) -> tuple[str, ...]:
 
 def _check_device(device: str) -> None:
     head, _, number = device.partition(":")
-    if head not in ("auto", "cpu", "cuda") or (number and (head != "cuda" or not number.isdigit())):
-        raise ValueError(f"device must be auto, cpu, cuda or cuda:N; got {device!r}.")
+    known = ("auto", "cpu", "cuda", "all")
+    if head not in known or (number and (head != "cuda" or not number.isdigit())):
+        raise ValueError(f"device must be auto, cpu, cuda, cuda:N or all; got {device!r}.")
 
 
 _MODEL_HELP: dict[str, tuple[str, float | None, float | None, tuple[str, ...]]] = {
@@ -357,4 +387,6 @@ PRESETS: dict[str, TrainConfig] = {
         flip="both",
     ),
 }
-"""``seed``: the published table; ``medical``: its advanced example; ``default``: our own."""
+PRESETS[RESNET] = replace(PRESETS["default"], model=MODELS[RESNET])
+"""``seed``: the published table; ``medical``: its advanced example; ``default``: our own;
+``resnet``: the deep baseline under the loss and schedule of ``default``."""

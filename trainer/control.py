@@ -1,6 +1,10 @@
-"""The hand on a running training: pause, resume and stop from any thread."""
+"""The hand on a running training: pause, resume and stop from any thread or process."""
 
+import os
 import threading
+
+STEERED = "TWF_STEERED"
+"""Set for a process that is to obey words on its standard input."""
 
 
 class Control:
@@ -35,3 +39,27 @@ class Control:
     def wait(self, seconds: float | None = None) -> bool:
         """Wait while paused, at most so long; True when the loop may go on."""
         return self._go.wait(seconds)
+
+
+def steered() -> bool:
+    """Whether another process started this one and holds its standard input."""
+    return bool(os.environ.get(STEERED))
+
+
+def obey_stdin(control: Control) -> None:
+    """Follow the lines "pause", "resume" and "stop" of standard input, in a thread of its own.
+
+    Its end means stop: it comes when whoever steers is gone, even by a kill.
+    """
+
+    def obey() -> None:
+        words = {b"pause": control.pause, b"resume": control.resume, b"stop": control.stop}
+        rest = b""
+        # Not through sys.stdin, whose lock this thread would hold when the interpreter ends.
+        while data := os.read(0, 1024):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                words.get(line, control.stop)()
+        control.stop()
+
+    threading.Thread(target=obey, name="steered by stdin", daemon=True).start()

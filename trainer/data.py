@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from imaging.pairs import listed
 from trainer.augment import augment
 from trainer.config import TrainConfig
 from trainer.sources import FolderSource, PairSource, Picture
@@ -25,6 +26,7 @@ of one patient is 0.935.
 """
 
 _THUMBNAIL = 24
+_TOLD = 5  # remarks of one kind that are told in full
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class DataReport:
         pairs: number of usable pairs.
         unpaired: file names without a partner.
         skipped: name -> why the pair cannot be used.
+        changes: what reading has changed, such as a resampled MRI -> the pairs it happened to.
         patients: patient -> number of pairs.
         sizes: "rows x columns" -> number of pairs, as read.
         train, val: number of pairs on each side of the split.
@@ -43,12 +46,14 @@ class DataReport:
         near_duplicates: (training pair, validation pair, correlation), most alike first.
         notes: sentences for the user.
         fingerprint: SHA-256 of names, patients and pixels.
+        digests: name -> first digits of the SHA-256 of the pair's pixels.
     """
 
     source: str
     pairs: int
     unpaired: tuple[str, ...]
     skipped: dict[str, str]
+    changes: dict[str, tuple[str, ...]]
     patients: dict[str, int]
     sizes: dict[str, int]
     train: int
@@ -58,6 +63,7 @@ class DataReport:
     near_duplicates: tuple[tuple[str, str, float], ...]
     notes: tuple[str, ...]
     fingerprint: str
+    digests: dict[str, str]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -100,13 +106,14 @@ class CTMRIDataset:
                 f"Images are brought to {config.size} x {config.size} pixels, proportions kept, "
                 "black beside them."
             )
-        if skipped:
-            notes.append(f"{len(skipped)} pairs cannot be read and are left out.")
+        changes = _by_sentence({name: source.changes.get(name, ()) for name in self.names})
+        notes += notes_on_pairs(changes, skipped)
         self.report = DataReport(
             source=source.title,
             pairs=len(kept),
             unpaired=source.unpaired,
             skipped=skipped,
+            changes=changes,
             patients=dict(sorted(Counter(self.patients).items())),
             sizes=sizes,
             train=len(self.train),
@@ -116,6 +123,7 @@ class CTMRIDataset:
             near_duplicates=self._near_duplicates(stack),
             notes=tuple(notes),
             fingerprint=self._fingerprint(),
+            digests=self._digests(),
         )
 
     def __len__(self) -> int:
@@ -165,6 +173,10 @@ class CTMRIDataset:
         digest.update(self._pixels.numpy().tobytes())
         return digest.hexdigest()
 
+    def _digests(self) -> dict[str, str]:
+        pairs = zip(self.names, self._pixels.numpy(), strict=True)
+        return {name: hashlib.sha256(pair.tobytes()).hexdigest()[:12] for name, pair in pairs}
+
     def _near_duplicates(self, stack: NDArray[np.float32]) -> tuple[tuple[str, str, float], ...]:
         if not self.val:
             return ()
@@ -193,6 +205,46 @@ def open_folder(folder: str | Path, config: TrainConfig) -> CTMRIDataset:
     """
     source = FolderSource(Path(folder), config.patient_pattern, config.patient_table)
     return CTMRIDataset(source, config)
+
+
+def notes_on_pairs(changes: Mapping[str, Sequence[str]], skipped: Mapping[str, str]) -> list[str]:
+    """Sentences on the pairs that were changed or left out, the most common first, a few of each.
+
+    Args:
+        changes, skipped: as in :class:`DataReport`.
+    """
+    common = sorted(changes.items(), key=lambda entry: -len(entry[1]))
+    notes = [f"{_count(names)} ({listed(tuple(names))}): {text}" for text, names in common[:_TOLD]]
+    if len(common) > _TOLD:
+        notes.append(f"{len(common) - _TOLD} more remarks of this kind are in the data report.")
+    if skipped:
+        first = [f"{name} ({why.rstrip('.')})" for name, why in list(skipped.items())[:_TOLD]]
+        more = f" and {len(skipped) - _TOLD} more" if len(skipped) > _TOLD else ""
+        notes.append(
+            f"{_count(list(skipped))} left out, because not usable: {', '.join(first)}{more}."
+        )
+    return notes
+
+
+def what_changed(before: Mapping[str, Any], now: DataReport) -> str:
+    """Which pairs are not those of an earlier report, to follow its mention; "" if unknown.
+
+    Args:
+        before: an earlier report of the set, as :meth:`DataReport.to_dict` gives it.
+        now: what is there now.
+    """
+    old, new = before.get("digests"), now.digests
+    if not isinstance(old, Mapping):
+        return ""
+    lost = [name for name in old if name not in new]
+    gone = [name for name in lost if name not in now.skipped]
+    told = [f"{listed(tuple(gone))} missing"] if gone else []
+    told += [f"{n} unreadable ({now.skipped[n].rstrip('.')})" for n in lost if n in now.skipped]
+    other = [name for name in old if name in new and old[name] != new[name]]
+    told += [f"{listed(tuple(other))} changed"] if other else []
+    added = [name for name in new if name not in old]
+    told += [f"{listed(tuple(added))} new"] if added else []
+    return f": {', '.join(told)}" if told else ""
 
 
 def split_by_patient(
@@ -274,6 +326,19 @@ def fit(image: Picture, size: int) -> Picture:
     top, left = (size - new[1]) // 2, (size - new[0]) // 2
     square[top : top + new[1], left : left + new[0]] = small
     return square
+
+
+def _by_sentence(changes: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Names by what happened to them."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, sentences in changes.items():
+        for sentence in sentences:
+            found[sentence] = (*found.get(sentence, ()), name)
+    return found
+
+
+def _count(names: Sequence[str]) -> str:
+    return "1 pair" if len(names) == 1 else f"{len(names)} pairs"
 
 
 def _compact(stack: NDArray[np.float32]) -> Tensor:

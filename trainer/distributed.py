@@ -42,7 +42,8 @@ class Ranks:
         if self.world == 1:
             return list(values)
         total = torch.tensor(values, dtype=torch.float64, device=device)
-        dist.all_reduce(total)
+        with _together():
+            dist.all_reduce(total)
         return [float(v) for v in total.tolist()]
 
     def reduce_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
@@ -51,7 +52,8 @@ class Ranks:
             return
         gradients = [p.grad for p in parameters if p.grad is not None]
         flat = torch.cat([g.flatten() for g in gradients])
-        dist.all_reduce(flat)
+        with _together():
+            dist.all_reduce(flat)
         parts = torch.split(flat, [g.numel() for g in gradients])
         for g, part in zip(gradients, parts, strict=True):
             g.copy_(part.view(g.shape))
@@ -61,7 +63,8 @@ class Ranks:
         if self.world == 1:
             return [value]
         everything: list[Any] | None = [None] * self.world if self.first else None
-        dist.gather_object(value, everything)
+        with _together():
+            dist.gather_object(value, everything)
         return everything or []
 
     def from_first(self, value: Any) -> Any:
@@ -69,8 +72,27 @@ class Ranks:
         if self.world == 1:
             return value
         box = [value]
-        dist.broadcast_object_list(box)
+        with _together():
+            dist.broadcast_object_list(box)
         return box[0]
+
+
+class LostError(ValueError):
+    """Another process of the run is gone."""
+
+
+LOST = "Another process of the run has ended early. What was saved is still there; resume the run."
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Something that all processes do at once."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:  # the words of gloo and nccl help nobody
+        raise LostError(LOST) from error
 
 
 def launched() -> bool:
@@ -103,20 +125,45 @@ def join(device: torch.device) -> Iterator[Ranks]:
             dist.destroy_process_group()
 
 
+def gpu_count() -> int:
+    """CUDA GPUs of this machine."""
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def devices_of(name: str) -> tuple[str, ...]:
+    """The devices that a run takes, each by one process.
+
+    Args:
+        name: auto, cpu, cuda, cuda:N, or all for every CUDA GPU of this machine.
+
+    Raises:
+        ValueError: there is no such device.
+    """
+    if name == "all" and gpu_count() > 1 and not launched():
+        return tuple(f"cuda:{number}" for number in range(gpu_count()))
+    return (str(local_device(name)),)
+
+
 def local_device(name: str) -> torch.device:
     """The device of this process: the one named, or under torchrun the GPU of its local rank.
 
     Args:
-        name: auto, cpu, cuda or cuda:N.
+        name: auto, cpu, cuda, cuda:N or all.
 
     Raises:
-        ValueError: CUDA is asked for and there is none, or not that one.
+        ValueError: CUDA is asked for and there is none, or not that one; or one process alone is
+            to use several GPUs.
     """
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    count = gpu_count()
     if name == "cpu" or (name == "auto" and not count):
         return torch.device("cpu")
     if not count:
         raise ValueError(f"device is {name} but this machine has no CUDA GPU; use cpu or auto.")
+    if name == "all" and count > 1 and not launched():
+        raise ValueError(
+            f"device is all, which takes one process for each of the {count} GPUs: start them "
+            f"with torchrun --standalone --nproc-per-node={count}."
+        )
     default = os.environ.get("LOCAL_RANK", "0") if launched() else "0"
     number = int(name.partition(":")[2] or default)
     if number >= count:

@@ -2,18 +2,21 @@
 
 import math
 import threading
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from fusion_core.architectures import FusionModel, build
 from fusion_core.losses import FusionLoss
 from fusion_core.masks import MaskNet
-from fusion_core.model import FusionNet
 from trainer.config import TrainConfig
 from trainer.distributed import Ranks, to_cpu
+
+Measure = Callable[[FusionModel, FusionLoss, Tensor, Tensor], tuple[Tensor, dict[str, Tensor]]]
 
 _INITIALISING = threading.Lock()
 
@@ -37,11 +40,11 @@ class StepResult:
     gradient_norm: float
 
 
-def new_model(config: TrainConfig) -> FusionNet:
+def new_model(config: TrainConfig) -> FusionModel:
     """A model whose first weights are fixed by the seed alone."""
     with _INITIALISING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return FusionNet(config.model)
+        return build(config.model)
 
 
 def learning_rate(config: TrainConfig, epoch: int, step: int, steps: int) -> float:
@@ -79,6 +82,14 @@ def _one_cycle(
     return high + (low - high) * (1 + math.cos(math.pi * way)) / 2
 
 
+def measure(
+    model: FusionModel, loss: FusionLoss, ct: Tensor, mri: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of a batch with its gradient, and every term's value for each image."""
+    report = loss(model(ct, mri).fused, ct, mri)
+    return report.total, report.terms
+
+
 class Engine:
     """A model under training.
 
@@ -101,6 +112,29 @@ class Engine:
         self.updates = 0
         if config.amp != "none":
             _autocast_masks(self.model, device, config.amp)
+        self._measure: Measure = measure
+
+    def compile(self, ct: Tensor, mri: Tensor) -> str | None:
+        """Compile the step as the settings ask, on a batch of the usual shape.
+
+        Returns:
+            A sentence where it cannot be compiled here; steps are then taken as without it.
+        """
+        torch.compiler.reset()  # what earlier runs left counts against a limit of variants
+        # One variant per shape: the shorter last batch of an epoch brings a second one.
+        compiled: Measure = torch.compile(measure, mode=self.config.compile, dynamic=False)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # of how it reads our caches
+                compiled(self.model, self.loss, ct, mri)[0].backward()  # type: ignore[no-untyped-call]
+        except Exception as error:  # a compiler fails in ways of its own
+            why = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else ""
+            name = type(error).__name__
+            return f"The step cannot be compiled here ({name}: {why}); training goes on without."
+        finally:
+            self.optimizer.zero_grad(set_to_none=True)
+        self._measure = compiled
+        return None
 
     def step(self, ct: Tensor, mri: Tensor, images: int, rate: float) -> StepResult:
         """Train on this process's share of a batch.
@@ -119,12 +153,12 @@ class Engine:
         self.optimizer.zero_grad(set_to_none=True)
         sums = dict.fromkeys(("total", *self.config.loss), 0.0)
         if len(ct):
-            report = self.loss(self.model(ct, mri).fused, ct, mri)
-            loss = report.total * (len(ct) / images)
+            total, terms = self._measure(self.model, self.loss, ct, mri)
+            loss = total * (len(ct) / images)
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-            sums["total"] = float(report.total.detach()) * len(ct)
-            stacked = torch.stack(list(report.terms.values())).double().sum(1).tolist()
-            sums |= dict(zip(report.terms, stacked, strict=True))
+            sums["total"] = float(total.detach()) * len(ct)
+            stacked = torch.stack(list(terms.values())).double().sum(1).tolist()
+            sums |= dict(zip(terms, stacked, strict=True))
         else:
             self.scaler.scale(torch.zeros((), device=self.device))  # it counts its calls
             for p in self.parameters:
@@ -202,7 +236,7 @@ def _optimizer(config: TrainConfig, parameters: Sequence[Tensor]) -> torch.optim
     return optimizer
 
 
-def _autocast_masks(model: FusionNet, device: torch.device, amp: str) -> None:
+def _autocast_masks(model: FusionModel, device: torch.device, amp: str) -> None:
     """Run the mask networks alone in half precision; transforms and losses stay float32."""
     dtype = torch.bfloat16 if amp == "bf16" else torch.float16
     for net in model.modules():

@@ -59,6 +59,7 @@ def add_settings(parser: argparse.ArgumentParser, without: Sequence[str] = ()) -
             dest=option.name,
             type=_reader(option.name),
             default=argparse.SUPPRESS,
+            **({"nargs": "?", "const": True} if option.kind == "bool" else {}),
             metavar=_placeholder(option),
             help=_help(option),
         )

@@ -1,4 +1,4 @@
-"""Training in the background: one thread per device owns its jobs, one after the other.
+"""Training in the background: one thread owns each job, one job at a time each device.
 
 Screens read snapshots; they never touch the training itself. The truth about a run that outlives
 this process is in its run folder.
@@ -9,18 +9,18 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import torch
-
 from trainer.config import TrainConfig
 from trainer.control import Control
 from trainer.data import CTMRIDataset
-from trainer.distributed import local_device
-from trainer.loop import train
+from trainer.distributed import devices_of
+from trainer.launcher import train_anywhere
+from trainer.memory import give_memory_back
+from trainer.priority import give_way
 from trainer.reports import (
     EpochReport,
     Finished,
@@ -36,6 +36,9 @@ logger = logging.getLogger(__name__)
 State = Literal[
     "queued", "running", "paused", "stopping", "stopped", "done", "failed", "interrupted"
 ]
+Trainer = Callable[[TrainConfig, CTMRIDataset, Path, bool, Control], Iterator[Report]]
+"""What a job runs, called as :func:`trainer.loop.train` is."""
+
 ENDED: frozenset[State] = frozenset({"stopped", "done", "failed", "interrupted"})
 
 
@@ -49,8 +52,8 @@ class Snapshot:
         run_dir: its run folder.
         state: one of :data:`State`.
         message: one sentence.
-        device: as the job's queue names it.
-        waiting: jobs before it in the queue.
+        devices: those that it takes, by name.
+        waiting: jobs before it that take one of them.
         epoch, epochs, step, steps: how far it is.
         remaining_seconds: by the speed so far; None until it is known.
         epochs_seen: reports of all epochs trained by this job; a resumed run's earlier ones are
@@ -65,7 +68,7 @@ class Snapshot:
     run_dir: Path
     state: State
     message: str
-    device: str
+    devices: tuple[str, ...]
     waiting: int = 0
     epoch: int = 0
     epochs: int = 0
@@ -94,7 +97,8 @@ class Job:
         data: makes the data set, in the job's own thread.
         run_dir: where the run is kept.
         resume: go on with the run that is there.
-        device: name of its queue.
+        devices: those that it takes.
+        trainer: what trains it.
     """
 
     def __init__(
@@ -104,15 +108,17 @@ class Job:
         data: Callable[[], CTMRIDataset],
         run_dir: Path,
         resume: bool,
-        device: str,
+        devices: tuple[str, ...],
+        trainer: Trainer = train_anywhere,
     ) -> None:
         self._config, self._data, self._resume = config, data, resume
+        self._trainer, self.devices = trainer, devices
         self._control = Control()
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._windows: deque[StepReport] = deque(maxlen=_KEPT_WINDOWS)
         self._now = Snapshot(
-            number, run_dir.name, run_dir, "queued", "Waiting for its turn.", device,
+            number, run_dir.name, run_dir, "queued", "Waiting for its turn.", devices,
             epochs=config.epochs,
         )  # fmt: skip
 
@@ -144,15 +150,13 @@ class Job:
         return self._ended.wait(seconds)
 
     def run(self) -> None:
-        """Train to the end; the thread of the job's queue calls this."""
+        """Train to the end; the job's own thread calls this."""
         with self._lock:
             if self._now.state != "queued":
                 return
             self._now = replace(self._now, state="running", message="Reading the images.")
         try:
-            data = self._data()
-            for report in train(self._config, data, self._now.run_dir, self._resume, self._control):
-                self._see(report)
+            self._train()
         except ValueError as error:
             self._end("failed", str(error))
         except Exception as error:  # the queue must go on to its next job
@@ -161,8 +165,14 @@ class Job:
         finally:
             if not self._ended.is_set():
                 self._end("interrupted", "The run ended without a last word; resume it.")
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            give_memory_back()
+
+    def _train(self) -> None:
+        """In a frame of its own: images and model go when it ends."""
+        give_way()
+        where = self._now.run_dir
+        for report in self._trainer(self._config, self._data(), where, self._resume, self._control):
+            self._see(report)
 
     def _end(self, state: State, message: str) -> None:
         with self._lock:
@@ -197,13 +207,13 @@ class Job:
 
 
 class JobQueue:
-    """All jobs of this process, one at a time per device."""
+    """All jobs of this process, one at a time on each device."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._jobs: list[Job] = []
-        self._queues: dict[str, deque[Job]] = {}
-        self._workers: dict[str, threading.Thread] = {}
+        self._waiting: list[Job] = []
+        self._taken: set[str] = set()
         self._numbers = itertools.count(1)
 
     def submit(
@@ -212,34 +222,30 @@ class JobQueue:
         data: Callable[[], CTMRIDataset],
         run_dir: str | Path,
         resume: bool = False,
+        trainer: Trainer = train_anywhere,
     ) -> Job:
-        """Queue a run on its device.
+        """Queue a run on its device, or on all that it takes.
 
         Args:
             config: the settings.
             data: makes the data set; called when the job's turn comes.
             run_dir: where the run is kept.
             resume: go on with the run that is there.
+            trainer: what trains it.
 
         Raises:
             ValueError: there is no such device, or a living job uses the folder already.
         """
-        device, path = str(local_device(config.device)), Path(run_dir)
+        devices, path = devices_of(config.device), Path(run_dir)
         with self._lock:
             for other in self._jobs:
                 seen = other.snapshot()
                 if seen.alive and seen.run_dir.resolve() == path.resolve():
                     raise ValueError(f"The run {path.name} is {seen.state} already.")
-            job = Job(next(self._numbers), config, data, path, resume, device)
+            job = Job(next(self._numbers), config, data, path, resume, devices, trainer)
             self._jobs.append(job)
-            self._queues.setdefault(device, deque()).append(job)
-            worker = self._workers.get(device)
-            if worker is None or not worker.is_alive():
-                worker = threading.Thread(
-                    target=self._work, args=(device,), name=f"training on {device}", daemon=True
-                )
-                self._workers[device] = worker
-                worker.start()
+            self._waiting.append(job)
+            self._start_free()
         return job
 
     def jobs(self) -> list[Job]:
@@ -249,14 +255,12 @@ class JobQueue:
 
     def snapshots(self) -> list[Snapshot]:
         """What there is to show of all jobs, oldest first, with their places in the queues."""
-        before: dict[str, int] = {}
-        found = []
+        found: list[Snapshot] = []
         for job in self.jobs():
             seen = job.snapshot()
             if seen.state == "queued":
-                seen = replace(seen, waiting=before.get(seen.device, 0))
-            if seen.alive:
-                before[seen.device] = before.get(seen.device, 0) + 1
+                before = [s for s in found if s.alive and {*s.devices} & {*seen.devices}]
+                seen = replace(seen, waiting=len(before))
             found.append(seen)
         return found
 
@@ -268,15 +272,25 @@ class JobQueue:
         for job in self.jobs():
             job.wait(max(0.0, end - time.monotonic()))
 
-    def _work(self, device: str) -> None:
-        while True:
-            with self._lock:
-                if not self._queues[device]:
-                    # Under the lock: who submits next sees no worker and starts another.
-                    self._workers.pop(device, None)
-                    return
-                job = self._queues[device].popleft()
+    def _start_free(self) -> None:
+        """Start every job whose devices neither a running job has nor an earlier one waits for."""
+        wanted = set(self._taken)
+        for job in list(self._waiting):
+            if wanted.isdisjoint(job.devices):
+                self._waiting.remove(job)
+                self._taken.update(job.devices)
+                name = f"training on {', '.join(job.devices)}"
+                threading.Thread(target=self._work, args=(job,), name=name, daemon=True).start()
+            if job.snapshot().alive:
+                wanted.update(job.devices)
+
+    def _work(self, job: Job) -> None:
+        try:
             job.run()
+        finally:
+            with self._lock:
+                self._taken.difference_update(job.devices)
+                self._start_free()
 
 
 def _remaining(now: Snapshot) -> float:

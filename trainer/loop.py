@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 
-from fusion_core.model import FusionNet
+from fusion_core.architectures import FusionModel, build
 from pipelines.extensions import load_recorded
 from trainer.augment import epoch_order
 from trainer.config import TrainConfig
 from trainer.control import Control
-from trainer.data import CTMRIDataset
-from trainer.distributed import Ranks, join, local_device
+from trainer.data import CTMRIDataset, what_changed
+from trainer.distributed import LostError, Ranks, join, local_device
 from trainer.engine import Engine, NonFiniteError, StepResult, learning_rate
 from trainer.memory import OutOfMemoryError, advice, is_out_of_memory
 from trainer.progress import Progress, Sums
@@ -28,6 +28,7 @@ from trainer.validation import Look, Validation, look, mask_change, validate
 # Settings that may change when a run goes on: they do not touch what its steps compute so far.
 FREE_TO_CHANGE = frozenset({
     "epochs", "patience", "device", "threads", "metrics_every", "strips", "report_every",
+    "tensorboard",
 })  # fmt: skip
 
 
@@ -73,7 +74,11 @@ def train(
         ranks = stack.enter_context(join(device))
         if folder is not None and ranks.first:
             stack.enter_context(folder.owned())
-        state = ranks.from_first(_state_to_resume(folder, config, data, resume, ranks))
+        state = None
+        if folder is not None and ranks.first:
+            check_start(folder, config, data, resume)
+            state = folder.load_state() if resume else None
+        state = ranks.from_first(state)
         stack.enter_context(_threads(config.threads or (state["threads"] if state else None)))
         recorder = Recorder(folder if ranks.first else None, config, data)
         stack.callback(recorder.close)
@@ -90,7 +95,7 @@ def _to_the_end(run: "_Run") -> Iterator[Report]:
     try:
         reason, message = yield from run.reports()
         yield from run.recorder.measured(1.0 if reason == "stopped" else 600.0)
-    except (NonFiniteError, OutOfMemoryError, RunError) as error:
+    except (NonFiniteError, OutOfMemoryError, RunError, LostError) as error:
         message = str(error)
     except GeneratorExit:
         message = "Whoever followed the run let go of it; resume it to go on."
@@ -145,11 +150,14 @@ class _Run:
         """All reports but the last; returns why the run ended, and a sentence."""
         config, progress, recorder = self.config, self.progress, self.recorder
         recorder.begin(self.device, torch.get_num_threads(), progress.epoch)
+        notes = self.data.report.notes
+        if config.compile != "none" and (failure := self._compile()):
+            notes = (*notes, failure)
         yield recorder.note(
             Started(
                 progress.epoch, progress.step, config.epochs, self.steps, len(self.data.train),
-                len(self.data.val), self.engine.model.parameter_count, _describe(self.device),
-                self.data.report.notes,
+                len(self.data.val), self.engine.model.parameter_count,
+                _describe(self.device, self.ranks.world), notes,
             )
         )  # fmt: skip
         if progress.epoch and not progress.step:
@@ -169,6 +177,12 @@ class _Run:
                 )
         return "done", f"Done: {progress.epoch} epochs; the best was {progress.best_epoch}."
 
+    def _compile(self) -> str | None:
+        """Compile the step on the first batch, and with it on its shape; a sentence if it fails."""
+        batch = self.data.train[: self.config.batch_size]
+        mine = self.ranks.share(batch) or batch[:1]
+        return self.engine.compile(*self.data.training_batch(mine, 0, self.device))
+
     def _epoch(self) -> Generator[Report, None, bool]:
         """One epoch's reports; returns whether the run is to stop."""
         progress, size = self.progress, self.config.batch_size
@@ -178,11 +192,10 @@ class _Run:
         rate = norm = 0.0
         while progress.step < self.steps:
             before = time.perf_counter()
-            yield from self._pause()
+            if (yield from self._asked_to_stop()):
+                return True
             waited = time.perf_counter() - before
             idle, window_start = idle + waited, window_start + waited
-            if self._stopped():
-                return True
             batch = order[progress.step * size : (progress.step + 1) * size]
             rate = learning_rate(self.config, progress.epoch, progress.step, self.steps)
             result = self._step(batch, rate)
@@ -209,26 +222,29 @@ class _Run:
     def _order(self) -> list[int]:
         return epoch_order(self.config.seed, self.progress.epoch, len(self.data.train))
 
-    def _pause(self) -> Iterator[Report]:
-        if not self.control.paused or self.ranks.world > 1:
-            return  # several processes wait together, in _stopped
+    def _asked_to_stop(self) -> Generator[Report, None, bool]:
+        """Whether to stop, after waiting while paused; one answer for all processes."""
+        stop, pause = self._requests()
+        if stop or not pause:
+            return stop
         self.recorder.save(self.state())
         self.recorder.state("paused", "Paused.", self.progress.epoch)
-        yield StateReport("paused")
-        self.control.wait()
+        yield self.recorder.note(StateReport("paused"))
+        while pause and not stop:
+            if self.ranks.world == 1:
+                self.control.wait()
+            else:
+                time.sleep(0.1)  # whoever is asked, all wait
+            stop, pause = self._requests()
         self.recorder.state("running", "Running.", self.progress.epoch)
-        yield StateReport("running")
+        yield self.recorder.note(StateReport("running"))
+        return stop
 
-    def _stopped(self) -> bool:
-        """Whether to stop: one answer for all processes, after a pause that they share."""
-        if self.ranks.world == 1:
-            return self.control.stopped
-        while True:
-            flags = (float(self.control.stopped), float(self.control.paused))
-            stop, pause = self.ranks.sum(flags, self.device)
-            if stop or not pause:
-                return stop > 0
-            time.sleep(0.1)
+    def _requests(self) -> tuple[bool, bool]:
+        """Whether any process is to stop or to pause."""
+        flags = (float(self.control.stopped), float(self.control.paused))
+        stop, pause = self.ranks.sum(flags, self.device)
+        return stop > 0, pause > 0
 
     def _step(self, batch: Sequence[int], rate: float) -> StepResult:
         mine = self.ranks.share(batch)
@@ -293,9 +309,9 @@ class _Run:
         if self.ranks.from_first(self.recorder.wants_metrics(self.progress.epoch)):
             self.recorder.measure(self.progress.epoch, validated()[0])
 
-    def best_model(self) -> FusionNet:
+    def best_model(self) -> FusionModel:
         """The best weights so far, on the CPU, in evaluation mode."""
-        model = FusionNet(self.config.model)
+        model = build(self.config.model)
         model.load_state_dict(self.progress.best_weights, strict=True)
         return model.eval()
 
@@ -307,16 +323,16 @@ class _Run:
         )
 
 
-def _state_to_resume(
-    folder: RunFolder | None, config: TrainConfig, data: CTMRIDataset, resume: bool, ranks: Ranks
-) -> dict[str, Any] | None:
-    """The saved state, checked against what is asked for."""
-    if folder is None or not ranks.first:
-        return None
+def check_start(folder: RunFolder, config: TrainConfig, data: CTMRIDataset, resume: bool) -> None:
+    """Whether a run may begin in a folder, or go on there with these settings and images.
+
+    Raises:
+        RunError: it may not; one sentence.
+    """
     if not resume:
         if folder.begun:
             raise RunError(f"{folder.path} holds a run already; resume it or choose another name.")
-        return None
+        return
     saved = folder.config()
     names = [f.name for f in fields(config) if f.name not in FREE_TO_CHANGE]
     changed = [name for name in names if getattr(config, name) != getattr(saved, name)]
@@ -325,13 +341,12 @@ def _state_to_resume(
             f"The run in {folder.path} was started with another {', '.join(changed)}; resume it "
             "with its own settings or start a new run."
         )
-    fingerprint = folder.read_json("data.json").get("fingerprint")
-    if fingerprint != data.report.fingerprint:
+    before = folder.read_json("data.json")
+    if before.get("fingerprint") != data.report.fingerprint:
         raise RunError(
-            f"The images are not those that the run in {folder.path} was started with; restore "
-            "them or start a new run."
+            f"The images are not those that the run in {folder.path} was started with"
+            f"{what_changed(before, data.report)}; restore them or start a new run."
         )
-    return folder.load_state()
 
 
 @contextmanager
@@ -345,11 +360,13 @@ def _threads(wanted: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _describe(device: torch.device) -> str:
+def _describe(device: torch.device, processes: int) -> str:
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
-        return f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
-    return f"CPU, {torch.get_num_threads()} threads"
+        each = f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB"
+        return f"{processes} x {each}" if processes > 1 else each
+    threads = f"CPU, {torch.get_num_threads()} threads"
+    return f"{threads} in each of {processes} processes" if processes > 1 else threads
 
 
 def _peak_memory(device: torch.device) -> int:

@@ -1,4 +1,6 @@
-"""When memory runs out: say which batch would have fitted."""
+"""Memory: which batch would have fitted when it runs out, and giving it back after a run."""
+
+import gc
 
 import torch
 
@@ -30,6 +32,13 @@ def advice(engine: Engine, data: CTMRIDataset, batch: int) -> str:
         f"Out of memory with {batch} pairs of side {side} at once; a batch_size of "
         f"{fitting * engine.ranks.world} fits here."
     )
+
+
+def give_memory_back() -> None:
+    """Let go of what an ended run has left: cycles of objects, and what torch keeps of the GPUs."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def _fits(engine: Engine, data: CTMRIDataset, batch: int) -> bool:

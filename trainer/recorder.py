@@ -8,10 +8,12 @@ import numpy as np
 import torch
 
 import fusion_core
-from fusion_core.model import FusionNet
+from fusion_core.architectures import FusionModel
 from imaging.write import encode_png
 from trainer.config import TrainConfig
+from trainer.console import describe
 from trainer.data import CTMRIDataset
+from trainer.events import Events
 from trainer.progress import Progress
 from trainer.reports import EpochReport, Finished, MetricsReport, Report, Started, to_record
 from trainer.run_folder import RunFolder, environment
@@ -36,14 +38,16 @@ class Recorder:
         self._folder, self._config, self._data = folder, config, data
         self._scorer: Scorer | None = None
         self._measured: set[int] = set()
+        self._events: Events | None = None
+        if folder is not None and config.tensorboard:
+            self._events = Events(folder.path, config)
 
     def begin(self, device: torch.device, threads: int, epoch: int) -> None:
         """Write what the run is made of."""
         if self._folder is None:
             return
         folder = self._folder
-        folder.write_json("config.json", self._config.to_dict())
-        folder.write_json("data.json", self._data.report.to_dict() | {"origin": self._data.origin})
+        write_inputs(folder, self._config, self._data)
         folder.write_json("environment.json", environment(device, threads, self._config.seed))
         folder.set_status("running", "Running.", epoch)
         self._measured = {r["epoch"] for r in folder.history() if r.get("kind") == "metrics"}
@@ -52,12 +56,14 @@ class Recorder:
         """Add a report to the history, and hand it on."""
         if self._folder is not None:
             self._folder.append(to_record(report))
-            if isinstance(report, Started):
-                again = f", from epoch {report.epoch}, step {report.step}" * bool(report.epoch)
-                self._folder.log(f"training {report.pairs} pairs on {report.device}{again}")
             if isinstance(report, EpochReport):
                 self._folder.set_status("running", "Running.", report.epoch)
-                self._folder.log(_line(report))
+            if isinstance(report, Started | EpochReport):
+                self._folder.log(describe(report))
+            for note in report.notes if isinstance(report, Started) else ():
+                self._folder.log(note)
+        if self._events is not None:
+            self._events.note(report)
         return report
 
     def state(self, state: str, message: str, epoch: int) -> None:
@@ -71,7 +77,7 @@ class Recorder:
         if self._folder is not None:
             self._folder.save_state(state)
 
-    def publish(self, model: FusionNet, progress: Progress) -> None:
+    def publish(self, model: FusionModel, progress: Progress) -> None:
         """Keep the best weights as a checkpoint."""
         if self._folder is None:
             return
@@ -101,6 +107,8 @@ class Recorder:
         if self._folder is not None:
             text = {"columns": ", ".join(seen.columns), "epoch": str(epoch)}
             self._folder.write_strip(epoch, encode_png(seen.strip, text=text))
+        if self._events is not None:
+            self._events.strip(epoch, seen)
 
     def wants_metrics(self, epoch: int) -> bool:
         """Whether all metrics are to be measured after this epoch and were not yet."""
@@ -142,25 +150,31 @@ class Recorder:
             yield report
 
     def finish(self, report: Finished) -> None:
-        """Write how the run ended; a folder that cannot be written any more is left as it is."""
-        if self._folder is None:
+        """Write how the run ended, as much of it as a full disk still takes."""
+        folder = self._folder
+        if folder is None:
             return
         state = {"early": "done"}.get(report.reason, report.reason)
-        try:
-            self.note(report)
-            self.state(state, report.message, report.epoch)
-        except ValueError as error:
-            logger.warning("%s", error)
+        for write in (
+            lambda: folder.set_status(state, report.message, report.epoch),
+            lambda: folder.log(report.message),
+            lambda: self.note(report),
+        ):
+            try:
+                write()
+            except ValueError as error:
+                if report.reason != "failed":  # a failed run has told why already
+                    logger.warning("%s", error)
 
     def close(self) -> None:
-        """End the measuring processes."""
+        """End the measuring processes and the events."""
         if self._scorer is not None:
             self._scorer.close()
+        if self._events is not None:
+            self._events.close()
 
 
-def _line(report: EpochReport) -> str:
-    val = "" if report.val_total is None else f", validation {report.val_total:.5f}"
-    return (
-        f"epoch {report.epoch}/{report.epochs}: loss {report.train_total:.5f}{val}, best epoch "
-        f"{report.best_epoch}, {report.seconds:.1f} s"
-    )
+def write_inputs(folder: RunFolder, config: TrainConfig, data: CTMRIDataset) -> None:
+    """Write what a run is made of: its settings, and what is known of its images."""
+    folder.write_json("config.json", config.to_dict())
+    folder.write_json("data.json", data.report.to_dict() | {"origin": data.origin})

@@ -1,9 +1,10 @@
 """What a training loop yields: one frozen record per event, the same for shell and screens."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from fusion_core.model import FusionNet
+from fusion_core.architectures import FusionModel
 
 Reason = Literal["done", "stopped", "early", "failed"]
 
@@ -143,7 +144,7 @@ class Finished:
     best_epoch: int
     best_loss: float
     seconds: float
-    model: FusionNet
+    model: FusionModel
 
 
 Report = Started | StepReport | EpochReport | MetricsReport | StateReport | Finished
@@ -152,5 +153,26 @@ Report = Started | StepReport | EpochReport | MetricsReport | StateReport | Fini
 def to_record(report: Report) -> dict[str, Any]:
     """A line of the history: the report's kind and plain values."""
     values = {k: v for k, v in report.__dict__.items() if k != "model"}
-    kind = type(report).__name__.removesuffix("Report").lower()
-    return {"kind": kind} | values
+    return {"kind": _kind(type(report))} | values
+
+
+def from_record(record: Mapping[str, Any]) -> Report:
+    """The inverse of :func:`to_record`, for every kind but "finished", whose model is not in it.
+
+    Raises:
+        ValueError: the kind is unknown.
+    """
+    values = {k: v for k, v in record.items() if k != "kind"}
+    for kind in (Started, StepReport, EpochReport, MetricsReport, StateReport):
+        if record.get("kind") == _kind(kind):
+            if kind is Started:
+                values["notes"] = tuple(values["notes"])
+            if kind is EpochReport:
+                means = values["mask_means"].items()
+                values["mask_means"] = {name: (ct, mri) for name, (ct, mri) in means}
+            return kind(**values)
+    raise ValueError(f"A history has no line of the kind {record.get('kind')!r}.")
+
+
+def _kind(report: type[Report]) -> str:
+    return report.__name__.removesuffix("Report").lower()

@@ -4,6 +4,8 @@ Files: config.json, data.json, environment.json, history.jsonl (append-only), st
 (replaced whole), best.safetensors, strips/epoch_###.png, log.txt. All can be read while it runs.
 """
 
+import contextlib
+import errno
 import json
 import os
 import pickle
@@ -21,7 +23,7 @@ import torch
 
 import fusion_core
 from fusion_core import checkpoint
-from fusion_core.model import FusionNet
+from fusion_core.architectures import FusionModel
 from trainer.config import TrainConfig
 
 ALIVE = frozenset({"queued", "running", "paused", "stopping"})
@@ -72,7 +74,8 @@ class RunFolder:
     @property
     def begun(self) -> bool:
         """Whether a run was started here."""
-        return (self.path / "config.json").exists()
+        # Both: a run whose disk was full between the two can neither go on nor stand in the way.
+        return all((self.path / name).exists() for name in ("config.json", "data.json"))
 
     # --- one writer ----------------------------------------------------------------------------
 
@@ -113,17 +116,21 @@ class RunFolder:
         try:
             yield
         except OSError as error:
-            raise RunError(
-                f"The run folder {self.path} cannot be written: {error.strerror or error}. What "
-                "was saved before is still there; make room or choose another folder, then resume."
-            ) from error
+            if self._lock is not None:
+                self._drop_temporaries()
+            raise RunError(cannot_write(self.path, error, self.begun)) from error
+
+    def _drop_temporaries(self) -> None:
+        """Give back the room of half-written files, so that the reason may still be written."""
+        with contextlib.suppress(OSError):
+            for path in (*self.path.glob("*.tmp"), *self.path.glob("strips/*.tmp")):
+                path.unlink(missing_ok=True)
 
     # --- writing -------------------------------------------------------------------------------
 
     def write_json(self, name: str, values: Mapping[str, Any]) -> None:
         """Write a JSON file whole or not at all."""
-        text = json.dumps(values, indent=2, allow_nan=True) + "\n"
-        self._replace(name, text.encode())
+        self._replace(name, _json_bytes(values))
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file whole or not at all."""
@@ -146,12 +153,19 @@ class RunFolder:
             file.write(f"{stamp} {text}\n")
 
     def set_status(self, state: str, message: str, epoch: int) -> None:
-        """Say what the run is doing."""
-        self.write_json(
-            "status.json",
-            {"state": state, "message": message, "epoch": epoch, "time": time.time(),
-             "pid": os.getpid()},
-        )  # fmt: skip
+        """Say what the run is doing; on a full disk in the place that the file has already."""
+        values = {
+            "state": state, "message": message, "epoch": epoch, "time": time.time(),
+            "pid": os.getpid(),
+        }  # fmt: skip
+        try:
+            self.write_json("status.json", values)
+        except RunError:
+            if not (self.path / "status.json").exists():
+                raise
+            with self._writing(), (self.path / "status.json").open("r+b") as file:
+                file.write(_json_bytes(values))
+                file.truncate()
 
     def save_state(self, state: Mapping[str, Any]) -> None:
         """Replace the state to go on from, whole or not at all."""
@@ -163,11 +177,13 @@ class RunFolder:
                     file.flush()
                     os.fsync(file.fileno())
             except RuntimeError as error:  # torch's own words for a full disk
-                raise OSError(str(error).splitlines()[0]) from error
+                cause = error.__context__
+                own = OSError(errno.EIO, str(error).splitlines()[0])
+                raise (cause if isinstance(cause, OSError) else own) from error
             temporary.replace(self.path / _LAST)
             _sync_folder(self.path)
 
-    def publish_best(self, model: FusionNet, metadata: Mapping[str, Any]) -> None:
+    def publish_best(self, model: FusionModel, metadata: Mapping[str, Any]) -> None:
         """Replace the best weights, usable as a checkpoint."""
         with self._writing():
             checkpoint.save(self.best, model, metadata)
@@ -261,6 +277,32 @@ class RunFolder:
         return RunStatus(state, str(values.get("message", "")), epoch)
 
 
+def cannot_write(path: Path, error: OSError, begun: bool) -> str:
+    """One sentence: why a run's folder cannot be written, and what to do.
+
+    Args:
+        path: the folder.
+        error: what the system says.
+        begun: whether a run was started there.
+    """
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        what = f"The disk is full: the run folder {path} cannot be written ({reason})"
+        remedy = "make room"
+    elif error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        what = f"The run folder {path} is read-only ({reason})"
+        remedy = "make it writable"
+    elif error.errno in (errno.EEXIST, errno.ENOTDIR):
+        what = f"The run folder {path} cannot be made: a file stands in its place"
+        remedy = "move it away"
+    else:
+        what = f"The run folder {path} cannot be written: {reason}"
+        remedy = "mend that"
+    if not begun:
+        return f"{what}. Nothing was trained; {remedy} or choose another folder."
+    return f"{what}. What was saved before is still there; {remedy}, then resume the run."
+
+
 def new_run_path(root: str | Path, name: str) -> Path:
     """``root/<time>-<name>``, a path that is free.
 
@@ -297,6 +339,10 @@ def environment(device: torch.device, threads: int, seed: int) -> dict[str, Any]
         "threads": threads,
         "seed": seed,
     }
+
+
+def _json_bytes(values: Mapping[str, Any]) -> bytes:
+    return (json.dumps(values, indent=2, allow_nan=True) + "\n").encode()
 
 
 def _place(record: Mapping[str, Any]) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from trainer.validation import validate
 
 PLAN, SCORES = "sweep.json", "scores.json"
 RUNS_CSV, RESULTS_CSV, RESULTS_MD = "runs.csv", "results.csv", "results.md"
-_ARROWS = {"up": " ↑", "down": " ↓", "none": ""}
+ARROWS = {"up": " ↑", "down": " ↓", "none": ""}
 _KEYS = ("wavelet", "levels", "loss")
 
 
@@ -38,6 +38,8 @@ class RunRow:
         message: why it failed, else empty.
         epoch: the best one; 0 before the run is done.
         values: "loss" (the best validation loss) and validation metrics of the best epoch.
+        parameters: trainable values of the model; None where that is not known.
+        seconds: it trained for; None where that is not known.
     """
 
     name: str
@@ -49,6 +51,8 @@ class RunRow:
     message: str = ""
     epoch: int = 0
     values: dict[str, float] | None = None
+    parameters: int | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,15 @@ def scores_of_best(run: RunFolder, data: CTMRIDataset) -> dict[str, Any]:
     if means is None:
         means = _measure(run, data)
     loss = float(epochs[-1]["best_loss"]) if epochs else math.nan
-    return {"epoch": best, "loss": loss, "means": means, "val_pairs": len(data.val)}
+    started = [r for r in history if r.get("kind") == "started"]
+    return {
+        "epoch": best,
+        "loss": loss,
+        "means": means,
+        "val_pairs": len(data.val),
+        "parameters": started[-1]["parameters"] if started else None,
+        "seconds": sum(r["seconds"] for r in epochs),
+    }
 
 
 def _measure(run: RunFolder, data: CTMRIDataset) -> dict[str, float]:
@@ -122,7 +134,10 @@ def read_runs(folder: str | Path) -> list[RunRow]:
         if status.state == "done" and (run.path / SCORES).exists():
             scores = run.read_json(SCORES)
             values = {"loss": float(scores["loss"])} | scores["means"]
-            row = RunRow(**entry, state="done", epoch=int(scores["epoch"]), values=values)
+            row = RunRow(
+                **entry, state="done", epoch=int(scores["epoch"]), values=values,
+                parameters=scores.get("parameters"), seconds=scores.get("seconds"),
+            )  # fmt: skip
         rows.append(row)
     return rows
 
@@ -186,7 +201,7 @@ def results_markdown(rows: Sequence[RunRow]) -> str:
     table = results(rows)
     present = set(_names([row.means for row in table]))
     shown = [name for name in SHOWN_METRICS if name in present]
-    titles = [name + _ARROWS[METRICS[name].direction] for name in shown if name in METRICS]
+    titles = [name + ARROWS[METRICS[name].direction] for name in shown if name in METRICS]
     heads = ["wavelet", "levels", "loss", "runs", "validation loss ↓", *titles]
     lines = [_markdown_row(heads), _markdown_row(["---"] * len(heads))]
     for result in table:

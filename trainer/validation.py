@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fusion_core.architectures import FusionModel
 from fusion_core.losses import FusionLoss
-from fusion_core.model import FusionNet, Masks
+from fusion_core.model import Masks
 from trainer.data import CTMRIDataset
 from trainer.distributed import Ranks
 
@@ -39,7 +40,7 @@ class Validation:
 
 
 def validate(
-    model: FusionNet,
+    model: FusionModel,
     loss: FusionLoss,
     data: CTMRIDataset,
     indices: Sequence[int],
@@ -102,23 +103,21 @@ class Look:
 
 
 def look(
-    model: FusionNet, data: CTMRIDataset, indices: Sequence[int], device: torch.device
+    model: FusionModel, data: CTMRIDataset, indices: Sequence[int], device: torch.device
 ) -> Look:
     """Fuse and draw a few pairs."""
     with torch.inference_mode():
         ct, mri = data.batch(indices, device)
         result = model(ct, mri)
     masks = result.masks
-    if masks is None:
-        raise ValueError("A model under training must give masks.")
-    names, bands = _shown(masks, model.config.gating == "independent")
+    names, bands = _shown(masks, model.config.gates)
     pictures = [_eight_bits(x) for x in (ct, mri, result.fused, *bands)]
     strip = np.vstack(
         [np.hstack([_tile(picture[i]) for picture in pictures]) for i in range(len(indices))]
     )
-    pairs = zip(masks.ct.items(), masks.mri.items(), strict=True)
+    pairs = () if masks is None else zip(masks.ct.items(), masks.mri.items(), strict=True)
     return Look(
-        [mask.half().cpu() for gate in masks for _, mask in gate.items()],
+        [mask.half().cpu() for gate in masks or () for _, mask in gate.items()],
         {name: (float(a.mean()), float(b.mean())) for (name, a), (_, b) in pairs},
         strip,
         ("CT", "MRI", "fused", *names),
@@ -133,11 +132,12 @@ def mask_change(before: Sequence[Tensor], now: Sequence[Tensor]) -> float:
     return sum(changes) / max(1, len(changes))
 
 
-def _shown(masks: Masks, both: bool) -> tuple[list[str], list[Tensor]]:
+def _shown(masks: Masks | None, gates: Sequence[str]) -> tuple[list[str], list[Tensor]]:
     """Masks to draw: the CT's, and the MRI's where they are not just the rest to one."""
-    shown = [(f"CT {name}", mask) for name, mask in masks.ct.items()]
-    if both:
-        shown += [(f"MRI {name}", mask) for name, mask in masks.mri.items()]
+    if masks is None:
+        return [], []
+    of = {"CT": masks.ct, "MRI": masks.mri}
+    shown = [(f"{gate} {name}", mask) for gate in gates for name, mask in of[gate].items()]
     return [name for name, _ in shown], [mask for _, mask in shown]
 
 

@@ -5,8 +5,8 @@ import streamlit as st
 from fusion_core.checkpoint import CheckpointError, load
 from trainer.run_folder import RunFolder
 from ui import session
-from ui.training import launch, state
-from ui.training.history import RunView
+from ui.training import launch, state, sweeps_launch
+from ui.training.history import RunView, in_sweep
 from ui.training.publishing import publish_run
 
 _PROBLEM, _PUBLISHED = "twf_train_problem", "twf_train_published"
@@ -24,9 +24,15 @@ def actions(view: RunView) -> None:
             on_click=resume_run, args=(view.name,),
             help="From the last saved state, as if nothing had happened.",
         )  # fmt: skip
-    elif view.state == "done" and view.epochs:
+    elif view.state == "done" and view.epochs and not in_sweep(view.name):
         with st.popover("Train longer", icon=":material/play_arrow:"):
             _longer(view)
+    publish_button(view)
+
+
+def publish_button(view: RunView) -> None:
+    """Draw the button that puts a run's best weights among the checkpoints, once it has any."""
+    folder = RunFolder(view.path)
     if folder.best.is_file():
         with st.popover("Publish", icon=":material/publish:"):
             _publish(view, folder)
@@ -49,7 +55,11 @@ def resume_run(name: str, epochs: int | None = None) -> None:
     """Queue a run again and look at it; what is wrong is said where the button is."""
     st.session_state.pop(_PROBLEM, None)
     try:
-        launch.resume(name, epochs)
+        if in_sweep(name):
+            sweep, _, run = name.partition("/")
+            sweeps_launch.resume(sweep, only=run)
+        else:
+            launch.resume(name, epochs)
     except (ValueError, OSError) as error:
         st.session_state[_PROBLEM] = (name, str(error))
         return

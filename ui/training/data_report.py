@@ -9,7 +9,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from imaging.write import encode_png
-from trainer.data import NEAR_DUPLICATE, CTMRIDataset, DataReport
+from trainer.data import NEAR_DUPLICATE, CTMRIDataset, DataReport, notes_on_pairs
 
 THUMBNAIL = 72
 _SHOWN = 12
@@ -100,6 +100,7 @@ def findings(report: DataReport, side: int | None) -> list[tuple[str, str]]:
         )
     if report.unpaired:
         found.append(("warn", f"Without a partner, left out: {_listed(report.unpaired)}."))
+    found += [("warn", sentence) for sentence in notes_on_pairs(report.changes, {})]
     for name, why in list(report.skipped.items())[:_LISTED]:
         found.append(("warn", f"{name} is left out: {why}"))
     if (more := len(report.skipped) - _LISTED) > 0:

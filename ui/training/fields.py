@@ -5,8 +5,9 @@ from typing import Any
 
 import streamlit as st
 
+from fusion_core.architectures import ARCHITECTURES as MODELS
+from fusion_core.baseline import ResNetConfig
 from fusion_core.losses import LOSSES, TERMS
-from fusion_core.model import PRESETS as MODELS
 from fusion_core.wavelets import NAMED_WAVELETS
 from trainer.config import OPTIONS, PRESETS, Option, TrainConfig, parse_option
 from trainer.options import checked
@@ -32,6 +33,8 @@ LABELS = {
     "strips": "Pairs drawn",
     "report_every": "Report every",
     "threads": "CPU threads",
+    "tensorboard": "TensorBoard events",
+    "compile": "Compile the step",
 }
 """Labels that say more than the setting's name."""
 
@@ -64,7 +67,12 @@ def start_values(preset: str, model: str | None = None) -> dict[str, Any]:
     architecture = MODELS[model] if model else config.model
     shown: dict[str, Any] = {}
     for name, option in OPTIONS.items():
-        value = getattr(architecture if option.of_model else config, name)
+        # The residual network has none of the wavelet models' settings.
+        value = (
+            getattr(architecture, name, option.default)
+            if option.of_model
+            else getattr(config, name)
+        )
         if option.kind == "model":
             value = model or name_of(value, MODELS)
         elif option.kind == "loss":
@@ -104,6 +112,8 @@ def build(preset: str, raw: Mapping[str, Any]) -> tuple[TrainConfig | None, list
             values[name] = _read(option, value)
         except ValueError as error:
             wrong.append(named(option, str(error)))
+    if isinstance(MODELS.get(str(values.get("model"))), ResNetConfig):
+        values = {name: value for name, value in values.items() if not OPTIONS[name].of_model}
     if not wrong:
         try:
             return PRESETS[preset].with_options(values), []

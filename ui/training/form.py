@@ -1,5 +1,6 @@
 """The guided form of a new run: a preset, what matters most, and everything else folded away."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ import streamlit as st
 
 from trainer.config import OPTIONS, TrainConfig
 from ui.training import fields, state
-from ui.training.places import devices
+from ui.training.places import Device, devices
 
 PRESET_TEXT = {
     "default": "Our best: two gates per band that see all bands, trained on random crops for what "
@@ -58,11 +59,15 @@ class FormResult:
     problems: tuple[str, ...]
 
 
-def settings_form(patients: tuple[str, ...] = ()) -> FormResult:
+def settings_form(
+    patients: tuple[str, ...] = (), without: tuple[str, ...] = (), named: str = "train-name"
+) -> FormResult:
     """Draw the form.
 
     Args:
         patients: those of the checked images, to choose from.
+        without: settings that keep the preset's value and are not shown.
+        named: key of the field for the name.
     """
     preset = _preset()
     raw: dict[str, Any] = {}
@@ -70,16 +75,17 @@ def settings_form(patients: tuple[str, ...] = ()) -> FormResult:
     start = fields.start_values(preset, model)
     left, right = st.columns([3, 4])
     with left:
-        state.prepare("train-name", "")
+        state.prepare(named, "")
         name = st.text_input(
-            "Name", key="train-name", placeholder=preset, max_chars=60,
-            help="Names the run's folder, after date and time.",
+            "Name", key=named, placeholder=preset, max_chars=60,
+            help="Names the folder, after date and time.",
         )  # fmt: skip
-        state.kept("train-name", name)
+        state.kept(named, name)
     with right:
         raw["device"] = _device(preset)
+    raw |= {setting: start[setting] for setting in without if setting in start}
     columns = st.columns(3)
-    for i, setting in enumerate(MAIN):
+    for i, setting in enumerate(setting for setting in MAIN if setting not in without):
         with columns[i % 3]:
             raw[setting] = _field(preset, model, setting, start[setting])
     if raw["loss"] == fields.OWN_WEIGHTS:
@@ -102,8 +108,17 @@ def _preset() -> str:
     return preset
 
 
+def device_choices(found: Sequence[Device]) -> dict[str, str]:
+    """What a run can be trained on, setting -> label; all GPUs together where there are several."""
+    choices = {device.name: device.label for device in found}
+    gpus = [device for device in found if device.name.startswith("cuda")]
+    if len(gpus) > 1:
+        choices["all"] = f"All {len(gpus)} GPUs, one process on each"
+    return choices
+
+
 def _device(preset: str) -> str:
-    found = {device.name: device.label for device in devices()}
+    found = device_choices(devices())
     key = f"train-{preset}-device"
     state.prepare(key, next(iter(found)))
     return str(
@@ -111,7 +126,11 @@ def _device(preset: str) -> str:
             key,
             st.selectbox(
                 "Device", list(found), key=key, format_func=lambda name: found[name],
-                help="Where it trains. One run at a time on each; others wait in the queue.",
+                help="Where it trains. One run at a time on each; others wait in the queue. On "
+                "all GPUs each step's batch is shared out, and the result is that of one up to "
+                "rounding."
+                if "all" in found
+                else "Where it trains. One run at a time on each; others wait in the queue.",
             ),
         )
     )  # fmt: skip

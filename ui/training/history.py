@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import streamlit as st
@@ -12,6 +12,7 @@ from trainer.config import TrainConfig
 from trainer.job import Job, Snapshot
 from trainer.reports import to_record
 from trainer.run_folder import ALIVE, RunFolder, list_runs
+from trainer.sweep_results import PLAN
 from ui.training.places import jobs, runs_folder
 
 Record = Mapping[str, Any]
@@ -52,13 +53,13 @@ class RunView:
 
     @property
     def name(self) -> str:
-        """The folder's name."""
-        return self.path.name
+        """As the page calls it, see :func:`name_of`."""
+        return name_of(self.path)
 
     @property
     def title(self) -> str:
         """The name without date and time."""
-        return title_of(self.path.name)
+        return title_of(self.name)
 
     @property
     def alive(self) -> bool:
@@ -82,6 +83,17 @@ class RunView:
         return next((r for r in self.epochs_seen if r["epoch"] == best), None)
 
 
+def name_of(path: Path) -> str:
+    """A run's folder below that of all runs: its name, or ``sweep/run`` for one of a sweep."""
+    root = runs_folder()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+
+
+def in_sweep(name: str) -> bool:
+    """Whether a run belongs to a sweep."""
+    return "/" in name
+
+
 def title_of(name: str) -> str:
     """A run folder's name without the date and time in front."""
     head, dash, rest = name[:15], name[15:16], name[16:]
@@ -89,11 +101,24 @@ def title_of(name: str) -> str:
     return rest if dated and dash == "-" and rest else name
 
 
-def all_names() -> list[str]:
-    """Every run that can be looked at, the newest first: in the folder or only in the queue."""
-    there = [run.name for run in list_runs(runs_folder())]
-    queued = [s.name for s in jobs().snapshots()]
-    return sorted({*there, *(n for n in queued if _worth_showing(n, there))}, reverse=True)
+def all_names(sweeps: bool = False) -> list[str]:
+    """Every run that can be looked at, the newest first: in the folder or only in the queue.
+
+    Args:
+        sweeps: those of sweeps as well.
+    """
+    root = runs_folder()
+    folders = [root, *(sweep_folders(root) if sweeps else ())]
+    there = [name_of(run.path) for folder in folders for run in list_runs(folder)]
+    queued = [name_of(seen.run_dir) for seen in jobs().snapshots()]
+    shown = (n for n in queued if (sweeps or not in_sweep(n)) and _worth_showing(n, there))
+    return sorted({*there, *shown}, reverse=True)
+
+
+def sweep_folders(root: Path) -> list[Path]:
+    """The sweeps in the folder of all runs, the newest first by name."""
+    found = [path.parent for path in root.glob(f"*/{PLAN}")] if root.is_dir() else []
+    return sorted(found, reverse=True)
 
 
 def _worth_showing(name: str, there: Sequence[str]) -> bool:
@@ -109,11 +134,15 @@ def _unbegun(snapshot: Snapshot) -> bool:
 def snapshots() -> dict[str, tuple[Job, Snapshot]]:
     """The newest job of every run folder that this server has trained, by the run's name."""
     queue = jobs()
-    return {seen.name: (job, seen) for job, seen in zip(queue.jobs(), queue.snapshots())}  # noqa: B905
+    pairs = zip(queue.jobs(), queue.snapshots())  # noqa: B905
+    return {name_of(seen.run_dir): (job, seen) for job, seen in pairs}
 
 
 def look(name: str) -> RunView | None:
     """A run by its name; None where there is none of it any more."""
+    parts = PurePosixPath(name).parts
+    if len(parts) not in (1, 2) or {"..", "/"} & set(parts):
+        return None
     path = runs_folder() / name
     job, snapshot = snapshots().get(name, (None, None))
     folder = RunFolder(path)
@@ -161,7 +190,7 @@ def _of_folder(folder: RunFolder) -> RunView:
     started = _kind(records, "started")
     steps = _kind(records, "step")
     step = int(steps[-1]["step"]) if steps and steps[-1]["epoch"] > status.epoch else 0
-    job, seen = snapshots().get(folder.name, (None, None))
+    job, seen = snapshots().get(name_of(folder.path), (None, None))
     state, message = status.state, status.message
     if seen is not None and seen.state == "failed" and state == "interrupted":
         state, message = "failed", seen.message  # the folder could not be told, as on a full disk

@@ -32,8 +32,8 @@ def start(
         ValueError: runs cannot be written here, or the device is not there; one sentence.
     """
     root = runs_folder()
-    _check_room(root)
-    path = _free_path(root, name)
+    check_room(root)
+    path = free_path(root, name)
     return jobs().submit(config, data_maker(choice, config, path, kept), path)
 
 
@@ -71,7 +71,7 @@ def resume(name: str, epochs: int | None = None) -> Job:
     return jobs().submit(config, make, folder.path, resume=True)
 
 
-def _free_path(root: Path, name: str) -> Path:
+def free_path(root: Path, name: str) -> Path:
     """A folder that neither lies there nor waits in the queue."""
     path = new_run_path(root, name)
     taken = {seen.name for seen in jobs().snapshots()}
@@ -82,7 +82,12 @@ def _free_path(root: Path, name: str) -> Path:
     return path
 
 
-def _check_room(root: Path) -> None:
+def check_room(root: Path) -> None:
+    """Make the folder of all runs.
+
+    Raises:
+        InputError: it cannot be written, or its disk is full.
+    """
     try:
         root.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(root).free

@@ -20,7 +20,7 @@ BEAT = 1.0
 
 def run_view() -> None:
     """The chosen run, or the newest one; it is looked at every second while it lives."""
-    names = all_names()
+    names = all_names(sweeps=True)
     if not names:
         st.html(
             "<div class='twf-empty'>Nothing was trained here yet. Choose <b>New run</b>, check the "
@@ -98,8 +98,7 @@ def _summary(view: RunView) -> str:
     if view.config is None:
         return ""
     model = view.config.model
-    levels = "1 level" if model.levels == 1 else f"{model.levels} levels"
-    parts = [f"{model.wavelet}, {levels}, {model.gating} gates"]
+    parts = [model.summary]
     if view.started:
         pairs = f"{view.started['pairs']} + {view.started['val_pairs']} pairs"
         parts += [

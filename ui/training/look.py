@@ -80,6 +80,15 @@ _CSS = f"""<style>
   align-items: baseline;}}
 .twf-rail-run .twf-state {{font-size: .8rem;}}
 .twf-rail-run small {{color: {MUTED}; font-size: .8rem; white-space: nowrap;}}
+.twf-sweep td {{vertical-align: middle; line-height: 1.25;}}
+.twf-sweep td small {{display: block; font-size: .78rem;}}
+.twf-sweep td .twf-state {{display: flex; font-size: .8rem;}}
+.twf-sweep .twf-count {{white-space: nowrap;}}
+.twf-sweep td.twf-loss {{min-width: 5rem; max-width: 14rem; overflow-wrap: anywhere;}}
+.twf-sweep td.twf-best span {{color: #a9ece9; font-weight: 700; border-radius: 4px;
+  background: rgba(94,196,192,.22); padding: .05rem .3rem; margin-right: -.3rem;}}
+table.twf.twf-sweep th {{white-space: normal; vertical-align: bottom; line-height: 1.25;}}
+table.twf.twf-sweep th, table.twf.twf-sweep td {{padding-left: .32rem; padding-right: .32rem;}}
 </style>"""
 
 

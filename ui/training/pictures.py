@@ -10,7 +10,6 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from fusion_core.wavelets import band_names
 from imaging.write import encode_png
 from trainer.config import TrainConfig
 from trainer.validation import TILE
@@ -52,8 +51,7 @@ def read_strip(path: Path, epoch: int, config: TrainConfig, row: int) -> Strip |
         np.asarray(image[row * TILE : (row + 1) * TILE, x : x + TILE], np.uint8)
         for x in range(0, image.shape[1], TILE)
     ]
-    bands = band_names(config.model.levels)
-    gates = ["CT", "MRI"] if config.model.gating == "independent" else ["CT"]
+    bands, gates = config.model.bands, config.model.gates
     if len(tiles) != 3 + len(bands) * len(gates):
         return None
     masks = {
@@ -99,7 +97,7 @@ def evolving(path: Path, config: TrainConfig, alive: bool) -> None:
             help="A few pairs are drawn after every epoch, always the same ones.",
         )  # fmt: skip
         chosen = int(number or 1) - 1
-    if config.model.gating == "independent":
+    if len(config.model.gates) > 1:
         found = row.segmented_control(
             "Gate of", ["CT", "MRI"], default="CT", key="train-strip-gate", required=True,
             help="How much of the CT's, or of the MRI's, coefficients is let through.",
@@ -109,9 +107,10 @@ def evolving(path: Path, config: TrainConfig, alive: bool) -> None:
     if strip is None:
         st.caption("The pictures of this epoch cannot be read; choose another epoch.")
         return
-    convex = config.model.gating == "convex"
+    convex = len(config.model.gates) == 1
     st.html(_html(strip, gate, epoch, convex))
-    st.html(legend_html(gate, convex))
+    if strip.masks:
+        st.html(legend_html(gate, convex))
 
 
 def _epoch(name: str, epochs: list[int], alive: bool) -> int:
@@ -138,12 +137,13 @@ def _html(strip: Strip, gate: str, epoch: int, convex: bool) -> str:
     table = colours.gate_table(gate, convex)
     masks = "".join(
         _figure(f"{band}", coloured(tile, table), f"{gate} mask {band}", f"{tile.mean() / 255:.2f}")
-        for band, tile in strip.masks[gate].items()
+        for band, tile in strip.masks.get(gate, {}).items()
     )
     return (
         f"<div class='twf-strip'>{images}</div>"
         f"<div class='twf-strip twf-strip-masks' data-epoch='{epoch}'>{masks}</div>"
-        f"<div class='twf-sub'>After epoch {epoch}. The number is each mask's mean.</div>"
+        f"<div class='twf-sub'>After epoch {epoch}. "
+        f"{'The number is each mask’s mean.' if strip.masks else 'This model has no masks.'}</div>"
     )
 
 

@@ -59,7 +59,8 @@ def devices() -> tuple[Device, ...]:
     found = []
     for number in range(gpus):
         about = torch.cuda.get_device_properties(number)
-        found.append(Device(f"cuda:{number}", about.name, about.total_memory))
+        title = about.name if gpus == 1 else f"GPU {number}: {about.name}"
+        found.append(Device(f"cuda:{number}", title, about.total_memory))
     cores = os.cpu_count() or 1
     cpu = f"CPU, {cores} core{'s' * (cores > 1)}"
     if name := _cpu_name():

@@ -1,5 +1,6 @@
 """The rail of the Train page: what can train, what is training or waiting, the newest runs."""
 
+from collections import Counter
 from html import escape
 
 import streamlit as st
@@ -7,7 +8,7 @@ import streamlit as st
 from trainer.job import Snapshot
 from ui import theme
 from ui.guard import guarded
-from ui.training import history, look, state
+from ui.training import history, look, state, sweeps_choice
 from ui.training.places import devices, jobs
 from ui.training.runs_table import newest
 
@@ -35,10 +36,17 @@ def _live(was_busy: bool) -> None:
     if alive:
         st.divider()
         theme.rail_heading("Queue")
+        waiting = Counter[str]()
         for seen in alive:
-            _line(seen.name, seen.state, _progress(seen))
+            name = history.name_of(seen.run_dir)
+            if seen.state == "queued" and history.in_sweep(name):
+                waiting[name.partition("/")[0]] += 1
+                continue
+            _line(name, seen.state, _progress(seen))
             if seen.state != "queued":
                 st.html(look.bar(_share(seen), f"{seen.name}"))
+        for sweep, count in waiting.items():
+            _sweep_line(sweep, count)
     names = [name for name in newest(_RECENT + len(alive)) if name not in {s.name for s in alive}]
     if names:
         st.divider()
@@ -51,11 +59,10 @@ def _live(was_busy: bool) -> None:
 
 def _devices(alive: list[Snapshot]) -> None:
     theme.rail_heading("Devices")
-    busy = {seen.device for seen in alive if seen.state != "queued"}
+    busy = {name for seen in alive if seen.state != "queued" for name in seen.devices}
     lines = []
     for device in devices():
-        taken = device.name in busy or (device.name == "cuda:0" and "cuda" in busy)
-        word = "in use" if taken else "free"
+        word = "in use" if device.name in busy else "free"
         lines.append(f"<div class='twf-device'>{escape(device.label)}<small>{word}</small></div>")
     st.html("".join(lines))
 
@@ -66,6 +73,18 @@ def _line(name: str, run_state: str, text: str) -> None:
         args=(name,), help="Look at this run",
     )  # fmt: skip
     st.html(f"<div class='twf-rail-run'>{look.mark(run_state)}<small>{escape(text)}</small></div>")
+
+
+def _sweep_line(name: str, waiting: int) -> None:
+    """The runs of a sweep that wait, as one line."""
+    st.button(
+        f"Sweep {history.title_of(name)}", key=f"train-rail-{name}/", type="tertiary",
+        on_click=sweeps_choice.choose, args=(name,), help="Look at this sweep",
+    )  # fmt: skip
+    st.html(
+        f"<div class='twf-rail-run'>{look.mark('queued')}"
+        f"<small>{waiting} run{'s' * (waiting > 1)} of it</small></div>"
+    )
 
 
 def _turn(name: str) -> None:

@@ -13,7 +13,15 @@ from trainer.run_folder import RunFolder, list_runs
 from ui import theme
 from ui.guard import guarded
 from ui.training import after, curves, look, manage, state
-from ui.training.history import RunView, all_names, began, duration, title_of
+from ui.training.history import (
+    RunView,
+    all_names,
+    began,
+    duration,
+    in_sweep,
+    sweep_folders,
+    title_of,
+)
 from ui.training.history import look as find
 from ui.training.places import runs_folder
 
@@ -59,9 +67,7 @@ def table_line(view: RunView, images: str) -> Line:
 
 def model_text(config: TrainConfig | None) -> str:
     """Wavelet, levels and gates in a few words."""
-    if config is None:
-        return ""
-    return f"{config.model.wavelet} · {config.model.levels} · {config.model.gating}"
+    return "" if config is None else config.model.summary
 
 
 def loss_text(config: TrainConfig | None) -> str:
@@ -88,7 +94,8 @@ def all_runs() -> None:
 @guarded()
 def _screen() -> None:
     state.follow()
-    views = {view.name: view for name in all_names() if (view := find(name)) is not None}
+    found = (find(name) for name in all_names(_sweeps_too()))
+    views = {view.name: view for view in found if view is not None}
     if notice := st.session_state.pop(_NOTICE, None):
         st.success(notice, icon=":material/check_circle:")
     if not views:
@@ -106,6 +113,15 @@ def _screen() -> None:
     chosen = [line.name for line in pick(shown)]
     _actions([views[name] for name in chosen])
     _overlay([views[name] for name in chosen or [line.name for line in shown[:5]]], bool(chosen))
+
+
+def _sweeps_too() -> bool:
+    """Draw the switch that adds the runs of sweeps, where there are any."""
+    if not sweep_folders(runs_folder()):
+        return False
+    state.prepare("train-sweeps-too", False)
+    wanted = st.toggle("Also the runs of sweeps", key="train-sweeps-too")
+    return bool(state.kept("train-sweeps-too", wanted))
 
 
 def _filter(lines: Sequence[Line]) -> tuple[str, list[str]]:
@@ -170,7 +186,8 @@ def _actions(views: Sequence[RunView]) -> None:
         st.caption("Tick runs at the left of the table to compare, rename, resume or delete them.")
         return
     one = views[0] if len(views) == 1 else None
-    idle = [view for view in views if not view.alive]
+    # A run of a sweep goes with its sweep, whose table would miss it.
+    idle = [view for view in views if not view.alive and not in_sweep(view.name)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if one is not None:
             if st.button("Open", icon=":material/monitoring:", key="train-runs-open"):
@@ -193,7 +210,7 @@ def _actions(views: Sequence[RunView]) -> None:
 
 
 def _rename(view: RunView) -> None:
-    if view.alive:
+    if view.alive or in_sweep(view.name):
         return
     with st.popover("Rename", icon=":material/edit:"):
         title = st.text_input(

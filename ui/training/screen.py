@@ -1,17 +1,19 @@
-"""The Train page: a new run, one run, or all of them."""
+"""The Train page: a new run, one run, all of them, or sweeps."""
 
 import streamlit as st
 
 from trainer.data import CTMRIDataset
 from ui.guard import explain, guarded
-from ui.training import data_panel, launch, state
+from ui.training import data_panel, launch, state, sweeps_choice
 from ui.training.data_panel import check_images, choose_images, step_heading
 from ui.training.form import FormResult, settings_form
+from ui.training.history import in_sweep, name_of, title_of
 from ui.training.live import run_view
 from ui.training.places import jobs
 from ui.training.runs_table import all_runs
 from ui.training.sources import SourceChoice
 from ui.training.state import VIEWS, View
+from ui.training.sweeps import sweep_view
 
 _START_ERROR = "twf_train_start_error"
 
@@ -32,24 +34,40 @@ def choose_view() -> View:
 
 
 def _first_look() -> None:
-    """After a reload: the run in the address, else the one that is alive, else the form."""
+    """After a reload: what the address names, else what is alive, else the form."""
+    alive = [name_of(s.run_dir) for s in jobs().snapshots() if s.alive and s.state != "queued"]
     wanted = st.query_params.get("run")
-    alive = [seen.name for seen in jobs().snapshots() if seen.alive and seen.state != "queued"]
-    name = wanted or (alive[0] if alive else None)
-    if name:
-        state.go("Run", name)
+    if sweeps_choice.in_address() or (not wanted and in_sweep("".join(alive[:1]))):
+        state.go("Sweep")
+    elif wanted or alive:
+        state.go("Run", wanted or alive[0])
     else:
         state.go("New run")
 
 
 def show(view: View) -> None:
     """Draw one part of the page."""
+    if view == "Sweep":
+        sweep_view()
+        return
+    sweeps_choice.leave()
     if view == "New run":
         st.fragment(_new_run)()
     elif view == "Run":
+        _way_back(state.run() or "")
         run_view()
     else:
         all_runs()
+
+
+def _way_back(run: str) -> None:
+    """From a run of a sweep to its sweep."""
+    sweep = run.partition("/")[0]
+    if in_sweep(run):
+        st.button(
+            f"Sweep {title_of(sweep)}", icon=":material/arrow_back:", key="train-back-to-sweep",
+            type="tertiary", on_click=sweeps_choice.choose, args=(sweep,),
+        )  # fmt: skip
 
 
 @guarded()

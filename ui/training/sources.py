@@ -86,6 +86,7 @@ class KeptSource:
     def __init__(self, source: PairSource) -> None:
         self.title, self.names, self.patients = source.title, source.names, source.patients
         self.notes, self.unpaired, self.origin = source.notes, source.unpaired, source.origin
+        self.changes = source.changes
         self._source = source
         self._kept: dict[int, tuple[Picture, Picture]] = {}
         self._bytes = 0

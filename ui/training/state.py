@@ -6,8 +6,8 @@ import streamlit as st
 
 from ui.training.sources import Upload
 
-View = Literal["New run", "Run", "All runs"]
-VIEWS: tuple[View, ...] = ("New run", "Run", "All runs")
+View = Literal["New run", "Run", "All runs", "Sweep"]
+VIEWS: tuple[View, ...] = ("New run", "Run", "All runs", "Sweep")
 _VIEW, _RUN, _REQUEST = "twf_train_view", "twf_train_run", "twf_train_request"
 _VALUES, _UPLOAD, _CHECKED = "twf_train_values", "twf_train_upload", "twf_train_checked"
 _PATIENTS = "twf_train_patients"
