@@ -6,6 +6,7 @@ and source. Clamping to [0, 1] for the screen is the one further term.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,8 +17,13 @@ from fusion_core.wavelets import (
     Subbands,
     band_names,
     level_sizes,
+    synthesise,
     synthesise_level,
 )
+
+Weights = Literal["learned", "swapped", "ct", "mri"]
+"""Whose masks gate the subbands: the method's own, the same with the sources exchanged, or all
+weight on one source (its mask 1 and the other's 0 in every subband)."""
 
 
 @dataclass(frozen=True)
@@ -227,10 +233,38 @@ def region(attribution: Attribution, box: tuple[int, int, int, int], index: int 
     )
 
 
+def reweight(result: FusionResult, weights: Weights) -> FusionResult:
+    """Fuse the same subbands with other masks.
+
+    "ct" gives the CT image itself and "mri" the MRI itself, by perfect reconstruction; that is
+    not the CT part of the fused image, which is what the method's own mask lets through.
+
+    Raises:
+        ValueError: the result has no subbands, or the weights are unknown.
+    """
+    masks, ct, mri, wavelet = _wavelet_parts(result)
+    ones, zeros = masks.ct.map(torch.ones_like), masks.ct.map(torch.zeros_like)
+    if weights == "learned":
+        return result
+    choices = {
+        "swapped": Masks(masks.mri, masks.ct), "ct": Masks(ones, zeros), "mri": Masks(zeros, ones)
+    }  # fmt: skip
+    if weights not in choices:
+        raise ValueError(f"Unknown weights {weights!r}; valid: learned, {', '.join(choices)}.")
+    chosen = choices[weights]
+    gated = chosen.ct.combine(ct, torch.mul).combine(
+        chosen.mri.combine(mri, torch.mul), torch.add
+    )  # fmt: skip
+    size = (result.fused.shape[-2], result.fused.shape[-1])
+    return FusionResult(synthesise(gated, wavelet, size), chosen, ct, mri, wavelet)
+
+
 def what_if(
     attribution: Attribution,
     ct: Mapping[str, float] | None = None,
     mri: Mapping[str, float] | None = None,
+    *,
+    base: Tensor | None = None,
 ) -> Tensor:
     """The fused image with some bands' shares scaled: 0 mutes, 1 leaves, 2 doubles.
 
@@ -238,6 +272,8 @@ def what_if(
         attribution: of the fused image.
         ct: factor per band name for what came from CT; absent names keep 1.
         mri: the same for MRI.
+        base: (B, 1, H, W), the fused image; the sum of its parts if absent. What is scaled is
+            added to it, so that factors of 1 give it back to the bit.
 
     Returns:
         (B, 1, H, W), not clamped.
@@ -245,15 +281,16 @@ def what_if(
     Raises:
         ValueError: a band's name is unknown.
     """
-    total = torch.zeros_like(attribution.clipping)
+    total = attribution.ct_only + attribution.mri_only if base is None else base.clone()
     for factors, images in ((ct or {}, attribution.ct), (mri or {}, attribution.mri)):
         if unknown := sorted(set(factors) - set(attribution.names)):
             raise ValueError(
                 f"Unknown bands {', '.join(unknown)}; this result has "
                 f"{', '.join(attribution.names)}."
             )
-        weights = images.new_tensor([factors.get(name, 1.0) for name in attribution.names])
-        total = total + torch.einsum("k,bkhw->bhw", weights, images).unsqueeze(1)
+        for k, name in enumerate(attribution.names):
+            if factors.get(name, 1.0) != 1.0:
+                total = total + (factors[name] - 1.0) * images[:, k : k + 1]
     return total
 
 

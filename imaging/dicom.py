@@ -28,6 +28,7 @@ from imaging.channels import replace_not_finite, to_grey
 from imaging.errors import InputError
 from imaging.image import Image, finite_range
 from imaging.limits import MAX_DECODED_BYTES, check_bytes, check_size
+from imaging.orientation import Letters, edge_letters
 from imaging.windowing import FUNCTIONS, Function, Window
 
 AIR_HU = -1024.0
@@ -40,7 +41,8 @@ KEYWORDS: tuple[str, ...] = (
     "SOPClassUID", "Modality", "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames",
     "PlanarConfiguration", "Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit",
     "PixelRepresentation", "PixelPaddingValue", "PixelPaddingRangeLimit", "PixelSpacing",
-    "ImagerPixelSpacing", "NominalScannedPixelSpacing", "WindowCenter", "WindowWidth",
+    "ImagerPixelSpacing", "NominalScannedPixelSpacing", "ImageOrientationPatient", "WindowCenter",
+    "WindowWidth",
     "VOILUTFunction", "RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
     "PaletteColorLookupTableUID",
@@ -270,6 +272,7 @@ def _image(dataset: Dataset, stored: NDArray[Any], name: str) -> Image:
         name=name,
         notes=tuple(notes),
         window=window,
+        orientation=_orientation(dataset),
     )
 
 
@@ -365,4 +368,12 @@ def _spacing(dataset: Dataset) -> tuple[float, float] | None:
             row, column = float(value[0]), float(value[1])
             if all(math.isfinite(mm) and 0 < mm < 1000 for mm in (row, column)):
                 return row, column
+    return None
+
+
+def _orientation(dataset: Dataset) -> Letters | None:
+    for source in (_group(dataset, "PlaneOrientationSequence"), dataset):
+        value = source.get("ImageOrientationPatient")
+        if value is not None and not isinstance(value, str | bytes) and hasattr(value, "__len__"):
+            return edge_letters([float(cosine) for cosine in value])
     return None

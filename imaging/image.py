@@ -24,6 +24,7 @@ class Image:
         name: the file's name, for messages and exports.
         notes: sentences about what was changed while reading, to be shown to the user.
         window: the file's own window, or None.
+        orientation: patient directions at the (left, right, top, bottom) edge, or None.
 
     Raises:
         ValueError: the pixels are not a non-empty (H, W) float32 array.
@@ -37,6 +38,7 @@ class Image:
     name: str = "image"
     notes: tuple[str, ...] = ()
     window: "Window | None" = None
+    orientation: tuple[str, str, str, str] | None = None
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or self.pixels.dtype != np.float32 or self.pixels.size == 0:

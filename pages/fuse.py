@@ -3,6 +3,7 @@
 import streamlit as st
 
 from ui import theme
+from ui.alignment.note import alignment_note
 from ui.caches import Fused
 from ui.controls import rail
 from ui.downloads import export_menu
@@ -33,5 +34,8 @@ with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
         export_menu(fused)
 if fused is not None:
     theme.notes(fused.pair.notes)
+    note = st.container()
     bench(fused)
+    with note, guarded():
+        alignment_note(fused)  # after the images, which do not wait for it
     quality_table(fused)

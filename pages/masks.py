@@ -1,4 +1,4 @@
-"""Masks: what the method decided, where, and what each source contributed."""
+"""Masks: what up to three methods decided, where, how firmly and how sharply."""
 
 import streamlit as st
 
@@ -6,22 +6,15 @@ from ui import theme
 from ui.caches import Fused
 from ui.controls import rail
 from ui.guard import guarded
-from ui.mask_views import mask_section, no_masks, parts_section, share_section
+from ui.mask_views import masks_screen, no_masks
 from ui.workspace import facts, fuse_current
 
 
 @st.fragment
 @guarded()
 def masks(fused: Fused) -> None:
-    """The masks over the anatomy; its controls redraw only this."""
-    mask_section(fused)
-
-
-@st.fragment
-@guarded()
-def shares(fused: Fused) -> None:
-    """The charts; the definition redraws only these."""
-    share_section(fused)
+    """The masks and their numbers; the controls redraw only this."""
+    masks_screen(fused)
 
 
 rail()
@@ -33,6 +26,3 @@ if fused is not None:
         no_masks(fused.pair.method.title)
     else:
         masks(fused)
-        shares(fused)
-        with guarded():
-            parts_section(fused)

@@ -13,6 +13,9 @@ from imaging.write import encode_png
 MR_WHITE = 1000.0
 """Display white of the synthetic MRI in its arbitrary units."""
 
+EDGES = ("R", "L", "A", "P")
+"""The synthetic head is drawn as radiologists look at one: its right at the left, face up."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -75,11 +78,12 @@ def render_case(case: Case) -> tuple[Image, Image]:
     return (
         Image(
             ct.astype(np.float32), (-1024.0, 3071.0), "HU", picture.spacing_mm, "CT",
-            f"{case.name}-ct", window=Window(*CT_WINDOW, "LINEAR_EXACT"),
+            f"{case.name}-ct", window=Window(*CT_WINDOW, "LINEAR_EXACT"), orientation=EDGES,
         ),
         Image(
             mri.astype(np.float32), (0.0, MR_WHITE), "grey", picture.spacing_mm, "MR",
             f"{case.name}-{case.sequence.lower()}", window=Window.from_range(0, MR_WHITE),
+            orientation=EDGES,
         ),
     )  # fmt: skip
 

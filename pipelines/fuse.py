@@ -14,6 +14,7 @@ from fusion_core.model import FusionResult
 from fusion_core.provenance import clipped_share
 from fusion_core.wavelets import synthesise
 from imaging.image import Image
+from imaging.orientation import left_right_note
 from imaging.pairs import match_grid
 from imaging.windowing import Window, apply_window, default_window
 from pipelines.methods import Method
@@ -141,6 +142,8 @@ def _notes_on_content(
             f"The file given as CT says it is {ct.modality or 'of no modality'} and the one given "
             f"as MRI says it is {mri.modality or 'of no modality'}: they may be swapped."
         )
+    if sides := left_right_note(ct.orientation, mri.orientation):
+        notes.append(sides)
     for label, image in (("CT", ct01), ("MRI", mri01)):
         if float(image.min()) == float(image.max()):
             notes.append(f"The {label} is one even grey in this window: it shows nothing.")

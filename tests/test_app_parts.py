@@ -21,7 +21,7 @@ from pipelines.methods import load_method
 from tests.app_driver import write_checkpoints
 from ui import colours, figures
 from ui.downloads import masks_zip, metrics_csv, stem
-from ui.mask_views import level_groups
+from ui.mask_choice import level_groups
 from ui.quality import GROUPS, number, reading, table_html
 from ui.stage import extent, pair_panels
 from ui.windows import CUSTOM, name_of, window_options

@@ -5,7 +5,16 @@ import math
 import pytest
 import torch
 
-from fusion_core import FusionConfig, FusionNet, attribute, contributions, get_rule, what_if
+from fusion_core import (
+    FusionConfig,
+    FusionNet,
+    FusionResult,
+    Masks,
+    attribute,
+    contributions,
+    get_rule,
+    what_if,
+)
 from fusion_core.provenance import clipped_share, energies, pixel, region
 from fusion_core.wavelets import NAMED_WAVELETS, analyse
 
@@ -64,6 +73,31 @@ def test_pixels_and_regions_sum_to_what_is_shown() -> None:
     assert piece.clipping < -0.05
     assert piece.shown == pytest.approx(float(shown[2:12, 3:20].mean()), abs=1e-5)
     assert sum(piece.ct) + sum(piece.mri) + piece.clipping == pytest.approx(piece.shown, abs=1e-9)
+
+
+@pytest.mark.parametrize("wavelet", NAMED_WAVELETS)
+@pytest.mark.parametrize("levels", [1, 2, 3, 5])
+@pytest.mark.parametrize("gating", ["convex", "independent"])
+def test_bars_and_clipping_are_the_shown_grey_level(wavelet, levels, gating) -> None:
+    """At random pixels the bars of all bands, clipping included, are the 8-bit value on the
+    screen within half a grey level, where a good part of the image is clipped."""
+    ct, mri = (torch.rand(2, 1, 1, 41, 52) > 0.5).float()
+    with torch.inference_mode():
+        result = FusionNet(FusionConfig(wavelet=wavelet, levels=levels, gating=gating))(ct, mri)
+    # Half as much again, so that both ends of the range are left.
+    masks = Masks(*(source.map(lambda mask: 1.5 * mask) for source in result.masks))
+    strong = FusionResult(1.5 * result.fused, masks, result.ct, result.mri, result.wavelet)
+    parts = attribute(strong)
+    shown = (strong.fused.clamp(0, 1) * 255).round()[0, 0]
+    clipped = 0
+    for row, column in torch.stack(
+        (torch.randint(41, (40,)), torch.randint(52, (40,))), 1
+    ).tolist():
+        piece = pixel(parts, row, column)
+        bars = 255 * (sum(piece.ct) + sum(piece.mri) + piece.clipping)
+        assert abs(bars - float(shown[row, column])) <= 0.5 + 1e-3
+        clipped += abs(piece.clipping) > 0.5 / 255
+    assert clipped > 0
 
 
 def test_shares_by_the_three_definitions() -> None:

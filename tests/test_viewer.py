@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ui.viewer import DIVERGING, SEQUENTIAL, Overlay, Panel, Pick, Preset, Roi, fade
+from ui.viewer import DIVERGING, SEQUENTIAL, Mixture, Overlay, Panel, Pick, Preset, Roi, fade
 from ui.viewer import component as viewer_component
-from ui.viewer.component import SCRIPTS, _check, _component, _pair, _state
+from ui.viewer.component import SCRIPTS, STYLES, _check, _component, _pair, _state
 from ui.viewer.payload import pack
 
 PLAIN = {
@@ -163,6 +163,27 @@ def test_same_input_gives_same_bytes() -> None:
     assert unpack(first)[0]["presets"]["image"][0] == {"name": "brain", "center": 40, "width": 80}
 
 
+def test_a_mixture_travels_with_its_parts() -> None:
+    """Base and parts come back from the payload in their own type; an empty part is null."""
+    rng = np.random.default_rng(4)
+    ct = rng.normal(size=(4, 5, 6)).astype(np.float32)
+    mri = np.zeros_like(ct)
+    panels = [Panel("a", np.zeros((5, 6), np.uint8)), Panel("b", np.ones((5, 6), np.uint8))]
+    for exact, dtype in ((True, "<f4"), (False, "<i2")):
+        mixture = Mixture(
+            "k", ("LL", "LH", "HL", "HH"), "learned", ct.sum(0), ct, mri, (0, 1),
+            ("#000000", "#ffffff"), exact,
+        )  # fmt: skip
+        header, blob = unpack(pack(panels, **PLAIN, mixture=mixture))
+        mix = header["mix"]
+        assert mix["mri"] == [None] * 4
+        place, scale = mix["ct"][1]["pixels"], mix["ct"][1]["scale"]
+        assert f"{place['kind']}{place['bits'] // 8}" == dtype[1:]
+        raw = blob[place["offset"] : place["offset"] + place["size"]]
+        back = scale * np.frombuffer(raw, dtype).reshape(5, 6)
+        np.testing.assert_allclose(back, ct[1], atol=0 if exact else 1e-4)
+
+
 def test_region_indexes_an_array() -> None:
     """Roi.slices selects rows row0 to row1 - 1 and columns col0 to col1 - 1."""
     image = np.arange(20).reshape(4, 5)
@@ -181,6 +202,7 @@ def test_component_is_made_of_all_its_files() -> None:
     """Every script in the folder is part of the component, short, and free of HTML and network."""
     folder = Path(viewer_component.__file__).parent
     assert {p.name for p in folder.glob("*.js")} == set(SCRIPTS)
+    assert {p.name for p in folder.glob("*.css")} == set(STYLES)
     for path in folder.glob("*.js"):
         text = path.read_text(encoding="utf-8")
         assert text.count("\n") < 400, path.name

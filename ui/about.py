@@ -1,95 +1,153 @@
-"""What the program is and is not, in a page that fits on one screen."""
+"""What the program is and is not, on one page: method, data, limits, how to cite, what runs it."""
 
+import os
 import platform
+import re
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import streamlit as st
+import torch
 
 from fusion_core import __version__
 from pipelines.methods import choose_device
 from ui import theme
+from ui.about_texts import (
+    ATLAS,
+    DATA,
+    IDENTITY,
+    IS_NOT,
+    LIMITS,
+    PARTS,
+    PRIVACY,
+    REFERENCES,
+    STEPS,
+    WHAT,
+)
+from ui.colours import GRID, MUTED, PANEL
 
-PACKAGES = ("torch", "PyWavelets", "pytorch-wavelets", "numpy", "scikit-image", "streamlit")
+CITATION = Path(__file__).resolve().parent.parent / "CITATION.cff"
 
-WHAT = """
-A CT shows bone, calcification and fresh blood; an MRI shows soft tissue. This program puts both
-into one grey image, **in the wavelet domain, with learned masks that anyone can inspect**:
-
-1. Each image is split into subbands: a smooth one (LL) and, per level, horizontal (LH), vertical
-   (HL) and diagonal (HH) detail.
-2. A small network looks at them and gives every coefficient of every subband a weight between 0
-   and 1, for the CT and for the MRI: the masks.
-3. The weighted subbands are added and transformed back.
-
-Steps 1 and 3 are linear, so **every fused pixel splits exactly** into what came from the CT and
-what came from the MRI, subband by subband. No decoder paints anything that neither source contains.
-What clamping to black and white takes away is shown as a part of its own: CT part + MRI part +
-clipping = the value shown.
-"""
-
-LIMITS = """
-- **Research and teaching, not for diagnosis.** It is no medical device and has not been validated
-  clinically.
-- It does not register images. The two must show the same slice already; where they do not, edges
-  double.
-- The shipped checkpoints saw a few patients of one public atlas. On other scanners, sequences and
-  findings they are untested.
-- A fused image shows grey values, not Hounsfield units. Measure on the sources.
-- The fused image depends on both windows: what a window saturates cannot come back.
-- Metrics reward different things and can mislead; each says how, on the Fuse page.
-"""
-
-DATA = """
-The cases that come with the app are **synthetic heads**, computed by this program from tissue
-properties; they show no patient. The checkpoints were trained on registered slices of the Whole
-Brain Atlas, which is not included.
-
-Your images go to the computer that runs this program and nowhere else; as installed it listens on
-127.0.0.1 only and reports nothing to anyone. They are forgotten when the tab is closed.
-"""
-
-CITE = f"""Trainable wavelet fusion {__version__}. CT-MRI image fusion in the wavelet domain \
-with inspectable learned masks. Software, MIT licence. See CITATION.cff.
-
-Atlas: Johnson KA, Becker JA. The Whole Brain Atlas. Harvard Medical School.
-Wavelet transform: Mallat S. IEEE TPAMI 11(7), 1989. doi:10.1109/34.192463
-Qabf: Xydeas CS, Petrovic V. Electronics Letters 36(4), 2000. doi:10.1049/el:20000267"""
+_STYLE = f"""<style>
+.twf-lead {{font-size: 1.12rem; max-width: 74ch; margin: .2rem 0 1rem; line-height: 1.5;}}
+.twf-steps {{display: grid; grid-template-columns: repeat(auto-fit, minmax(200px, 1fr));
+  gap: .8rem; margin-bottom: .9rem;}}
+.twf-steps div {{background: {PANEL}; border: 1px solid {GRID}; border-radius: 8px;
+  padding: .8rem 1rem; border-top: 3px solid #3c6f6d;}}
+.twf-steps b {{display: block; font-size: 1rem;}}
+.twf-steps code {{display: block; color: #8fd6d3; background: none; padding: .25rem 0 .4rem;
+  font-size: .86rem; white-space: nowrap;}}
+.twf-steps p {{margin: 0; color: {MUTED}; font-size: .9rem; line-height: 1.45;}}
+.twf-refs td:first-child {{color: {MUTED}; width: 15rem;}}
+.twf-refs a {{color: #8fd6d3; white-space: nowrap;}}
+</style>"""
 
 
 def about() -> None:
-    """The page's text, in two columns."""
-    left, right = st.columns([3, 2], gap="large")
+    """The page: what it does first, then limits and data, then citing, versions and references."""
+    steps = "".join(
+        f"<div><b>{number}. {escape(name)}</b><code>{escape(formula)}</code>"
+        f"<p>{escape(text)}</p></div>"
+        for number, (name, formula, text) in enumerate(STEPS, 1)
+    )
+    st.html(f"{_STYLE}<p class='twf-lead'>{WHAT}</p><div class='twf-steps'>{steps}</div>")
+    st.html(f"<div class='twf-reading'><p>{IDENTITY}</p></div>")
+    left, right = st.columns(2, gap="large")
     with left:
-        theme.section("What it is")
-        st.markdown(WHAT)
-        theme.section("What it is not, and its limits")
+        theme.section("What it is not")
+        st.markdown(IS_NOT)
+        theme.section("Limits")
         st.markdown(LIMITS)
     with right:
-        theme.section("Data and privacy")
+        theme.section("Data")
         st.markdown(DATA)
+        theme.section("Your images")
+        st.markdown(PRIVACY)
+    cite, machine = st.columns(2, gap="large")
+    with cite:
+        theme.section("How to cite", "BibTeX; the button at its corner copies it.")
+        st.code(bibtex(CITATION.read_text(encoding="utf-8")), language=None, wrap_lines=True)
+        st.caption(f"Who shows the atlas, or uses weights trained on it, also cites: {ATLAS}")
+    with machine:
         theme.section("This installation")
-        st.html(_table(installation()))
-        theme.section("How to cite")
-        st.code(CITE, language=None, wrap_lines=True)
+        st.html(facts_html(installation()))
+    theme.section(
+        "What it is built on",
+        "The program itself is under the MIT licence; each part keeps its own.",
+    )
+    st.html(parts_html())
+    theme.section("References")
+    st.html(references_html())
 
 
 def installation() -> dict[str, str]:
-    """Versions and the device that computes, in plain words."""
+    """The versions and the device that computes, in plain words."""
     device = choose_device("auto")
-    facts = {
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    return {
         "Program": __version__,
-        "Computes on": "GPU (CUDA)" if device.type == "cuda" else "CPU",
+        "Computes on": f"GPU (CUDA): {gpu}"
+        if gpu
+        else f"CPU, {torch.get_num_threads()} of {os.cpu_count()} threads",
         "Python": platform.python_version(),
+        "System": f"{platform.system()} {platform.machine()}",
     }
-    for name in PACKAGES:
-        try:
-            facts[name] = version(name)
-        except PackageNotFoundError:
-            facts[name] = "not installed"
-    return facts
 
 
-def _table(facts: dict[str, str]) -> str:
+def installed(name: str) -> str:
+    """The version of a package, or that it is not there."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def bibtex(citation: str) -> str:
+    """A BibTeX entry from the text of CITATION.cff.
+
+    Args:
+        citation: its plain ``key: value`` lines; authors are ``- name: ...`` lines.
+    """
+    found = dict(re.findall(r'^([a-z-]+):[ \t]*"?([^"\n]+?)"?[ \t]*$', citation, re.MULTILINE))
+    authors = re.findall(r"^\s+- name:\s*(.+?)\s*$", citation, re.MULTILINE)
+    year = found["date-released"][:4]
+    key = re.sub(r"[^a-z]+", "", found["title"].lower()) + year
+    fields = {
+        "title": "{" + found["title"] + "}",
+        # Doubled braces keep BibTeX from taking a group's name apart.
+        "author": "{" + " and ".join("{" + author + "}" for author in authors) + "}",
+        "year": "{" + year + "}",
+        "version": "{" + found["version"] + "}",
+        "note": "{Software, " + found["license"] + " licence. " + found["abstract"] + "}",
+    }
+    lines = ",\n".join(f"  {name:<7} = {value}" for name, value in fields.items())
+    return f"@software{{{key},\n{lines}\n}}"
+
+
+def facts_html(facts: dict[str, str]) -> str:
+    """Two columns: a name and a fact."""
     rows = "".join(f"<tr><td>{escape(k)}</td><td>{escape(v)}</td></tr>" for k, v in facts.items())
     return f"<table class='twf'>{rows}</table>"
+
+
+def parts_html() -> str:
+    """The packages with what they do here, their versions and licences."""
+    head = "<tr><th>Package</th><th>For</th><th>Version</th><th>Licence</th></tr>"
+    rows = [
+        f"<tr><td>{escape(p.name)}</td><td>{escape(p.role)}</td>"
+        f"<td>{escape(installed(p.name))}</td><td>{escape(p.licence)}</td></tr>"
+        for p in PARTS
+    ]
+    return f"<div class='twf-scroll'><table class='twf'>{head}{''.join(rows)}</table></div>"
+
+
+def references_html() -> str:
+    """The papers, each with its DOI as a link."""
+    rows = "".join(
+        f"<tr><td>{escape(r.about)}</td><td>{escape(r.text)}. "
+        f"<a href='https://doi.org/{escape(r.doi)}' target='_blank' rel='noreferrer'>"
+        f"doi:{escape(r.doi)}</a></td></tr>"
+        for r in REFERENCES
+    )
+    return f"<table class='twf twf-refs'>{rows}</table>"

@@ -1,8 +1,8 @@
-"""One picked pixel, or the whole image, taken apart on the screen."""
+"""One picked pixel, or the whole image, in short; the Provenance page takes it further apart."""
 
 import streamlit as st
 
-from fusion_core.provenance import Breakdown, contributions, pixel, region
+from fusion_core.provenance import Breakdown, pixel, region
 from pipelines.fuse import FusedPair
 from ui import caches, figures, theme
 from ui.caches import Fused
@@ -10,9 +10,13 @@ from ui.caches import Fused
 Position = tuple[int, int]
 """Row and column from 0."""
 
+_PICK = "twf_pick"
+LARGEST = 4
+"""Parts that the short text names."""
+
 
 def pixel_panel(fused: Fused, pick: Position | None) -> None:
-    """What each subband took from CT and MRI at a pixel, summing to the value shown.
+    """What a pixel took from CT and MRI, its largest parts, and the way to all of them.
 
     Args:
         fused: the pair on the screen.
@@ -25,32 +29,56 @@ def pixel_panel(fused: Fused, pick: Position | None) -> None:
     theme.section("Where this value comes from", _where(pick))
     attribution = caches.attribution_of(fused)
     if attribution is None:
-        st.caption(_no_parts(pair))
+        st.caption(no_parts(pair))
         return
+    remember_pick(fused, pick)
     box = (0, 0, rows, columns)
     parts = region(attribution, box) if pick is None else pixel(attribution, *pick)
-    st.html(_sum_html(parts, pick is None))
+    st.html(sum_html(parts, pick is None))
     if pick is not None:
         st.caption(_sources(pair, pick))
-        label = "Grey levels that each subband brought from CT and from MRI"
-        theme.chart(figures.breakdown_bars(parts), "pixel-bars", label)
-        return
-    # Details have a mean near zero, so over an image their shares say more than their means.
-    shares = contributions(pair.result, attribution)
-    label = "CT's and MRI's share of every subband over the whole image"
-    theme.chart(figures.share_bars(shares, "attribution"), "image-bars", label)
+    st.caption(largest_parts(parts))
+    st.page_link(
+        "pages/provenance.py", label="Take it apart", icon=":material/stacked_bar_chart:",
+        help="Every subband of every level, its footprint, regions, and the parts as images.",
+    )  # fmt: skip
+
+
+def remember_pick(fused: Fused, pick: Position | None) -> None:
+    """Keep a pick for the next page."""
+    if pick is not None:
+        st.session_state[_PICK] = (fused.pair.name, fused.pair.fused8.shape, pick)
+
+
+def remembered_pick(fused: Fused) -> Position | None:
+    """The pixel that was picked last in this pair, on whatever page."""
+    name, shape, pick = st.session_state.get(_PICK, ("", (), None))
+    return pick if (name, shape) == (fused.pair.name, fused.pair.fused8.shape) else None
+
+
+def largest_parts(parts: Breakdown) -> str:
+    """The parts that weigh most, the largest first, in grey levels."""
+    named = [
+        (f"{band} from {source}", figures.GREY * value)
+        for source, values in (("CT", parts.ct), ("MRI", parts.mri))
+        for band, value in zip(parts.names, values, strict=True)
+    ]
+    named.sort(key=lambda entry: -abs(entry[1]))
+    words = ", ".join(f"{name} {figures.signed(value)}" for name, value in named[:LARGEST])
+    return f"Largest parts, in grey levels: {words}."
 
 
 def _where(pick: Position | None) -> str:
     if pick is None:
         return (
-            "Mean over the whole image, in grey levels of 255, and each subband's share by "
-            "attribution (absolute grey levels). Click any pixel in the viewer to take it apart."
+            "Mean over the whole image, in grey levels of 255. Click any pixel in the viewer to "
+            "take it apart."
         )
     return f"Pixel x {pick[1]}, y {pick[0]}, in grey levels of 255. The parts add up to the value."
 
 
-def _no_parts(pair: FusedPair) -> str:
+def no_parts(pair: FusedPair) -> str:
+    """Why an image cannot be taken apart."""
     if pair.result.masks is None:
         return (
             f"“{pair.method.title}” works on pixels: it has no subbands to take apart. Choose a "
@@ -59,7 +87,8 @@ def _no_parts(pair: FusedPair) -> str:
     return "This image is too large to keep every subband's part; crop it to take pixels apart."
 
 
-def _sum_html(parts: Breakdown, is_mean: bool) -> str:
+def sum_html(parts: Breakdown, is_mean: bool) -> str:
+    """CT part + MRI part + clipping = the value, as four boxes."""
     total = figures.totals(parts)
     shown = f"{total.shown:.1f}"
     what = "Mean" if is_mean else "Shown"

@@ -1,5 +1,6 @@
 """Charts: numbers in, plotly figures out; CT and MRI have their colours, axes have names."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any, Literal
 import plotly.graph_objects as go
 
 from fusion_core.provenance import BandEnergy, BandShare, Breakdown
-from ui.colours import CLIPPING, CT, GRID, MRI, MUTED, SHOWN
+from ui.colours import CLIPPING, CT, GRID, MRI, MUTED, SHOWN, TEXT
 
 Definition = Literal["mask", "energy", "attribution"]
 
@@ -32,6 +33,9 @@ DEFINITIONS: dict[Definition, tuple[str, str]] = {
 """The three definitions of CT's share: name, and one explanation."""
 
 GREY = 255
+RUNNING = "#7fd1b9"
+"""Colour of the line that adds the bars up."""
+
 _ROW = 26
 NARROW = 0.14
 """Share below which a bar is too narrow for its number; the other bar's tells it."""
@@ -70,9 +74,14 @@ def signed(value: float) -> str:
     return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", "−")
 
 
-def breakdown_bars(breakdown: Breakdown) -> go.Figure:
-    """One row per band: what CT and MRI brought, in grey levels; then clipping and the sum."""
-    rows = [band_title(name) for name in breakdown.names] + ["<b>Clipping</b>", "<b>Shown</b>"]
+def breakdown_bars(breakdown: Breakdown, whole: str = "Shown") -> go.Figure:
+    """One row per band: what CT and MRI brought, in grey levels; clipping; the sum, as it grows.
+
+    Args:
+        breakdown: of a pixel, or the mean over a region.
+        whole: what the sum is called.
+    """
+    rows = [band_title(name) for name in breakdown.names] + ["<b>Clipping</b>", f"<b>{whole}</b>"]
     blank: list[float | None] = [None] * len(breakdown.names)
     series: tuple[tuple[str, str, list[float | None]], ...] = (
         ("from CT", CT, [GREY * v for v in breakdown.ct] + [None, None]),
@@ -85,18 +94,28 @@ def breakdown_bars(breakdown: Breakdown) -> go.Figure:
         figure.add_bar(
             y=rows, x=values, name=name, orientation="h", marker_color=colour,
             marker_line_width=0, hovertemplate="%{y}<br>" + name + ": %{x:.1f}<extra></extra>",
-            showlegend=name.startswith("from"),
+            showlegend=name.startswith("from"), unselected_marker_opacity=0.55,
         )  # fmt: skip
-    for index, row in enumerate(rows):
-        parts = [part for _, _, column in series if (part := column[index]) is not None]
-        right = sum(part for part in parts if part > 0)
-        figure.add_annotation(
-            y=row, x=right, text=signed(sum(parts)) if row != rows[-1] else f"{parts[0]:.1f}",
-            showarrow=False, xanchor="left", xshift=6, font={"color": MUTED, "size": 12},
-        )  # fmt: skip
+    sums = [sum(p for _, _, column in series if (p := column[k]) is not None)
+            for k in range(len(rows))]  # fmt: skip
+    grown = [*itertools.accumulate(sums[:-1]), sums[-1]]
+    figure.add_scatter(
+        y=rows, x=grown, name="sum so far", mode="lines+markers",
+        line={"color": RUNNING, "width": 1.5, "dash": "dot"}, marker={"color": RUNNING, "size": 5},
+        hovertemplate="sum down to here: %{x:.1f}<extra></extra>",
+    )  # fmt: skip
+    numbers = [
+        {
+            "y": row, "x": 1, "xref": "paper", "showarrow": False, "xanchor": "right", "xshift": 46,
+            "text": signed(value) if row != rows[-1] else f"{value:.1f}",
+            "font": {"color": TEXT, "size": 12},
+        }
+        for row, value in zip(rows, sums, strict=True)
+    ]  # fmt: skip
     figure.update_layout(
+        annotations=numbers,
         barmode="relative", bargap=0.28, height=_ROW * len(rows) + 92,
-        margin={"l": 8, "r": 44, "t": 30, "b": 44}, legend=_legend_above(),
+        margin={"l": 8, "r": 54, "t": 30, "b": 44}, legend=_legend_above(),
     )  # fmt: skip
     figure.update_xaxes(**_axis("Grey levels of 255"))
     figure.update_yaxes(autorange="reversed", automargin=True, ticks="", ticklabelstandoff=8)
@@ -120,11 +139,11 @@ def share_bars(shares: Sequence[BandShare], definition: Definition) -> go.Figure
     figure.add_vline(x=50, line={"color": "#10161c", "width": 1, "dash": "dot"})
     figure.update_layout(
         barmode="stack", bargap=0.25, height=(_ROW + 4) * len(rows) + 64,
-        margin={"l": 8, "r": 12, "t": 6, "b": 46},
+        margin={"l": 8, "r": 12, "t": 6, "b": 46}, uniformtext={"minsize": 11, "mode": "hide"},
     )  # fmt: skip
     title = DEFINITIONS[definition][0].lower()
     figure.update_xaxes(
-        **_axis(f"Share of the band by {title} (%)"), range=[0, 100], tickvals=[0, 25, 50, 75, 100]
+        **_axis(f"Share by {title} (%)"), range=[0, 100], tickvals=[0, 25, 50, 75, 100]
     )
     figure.update_yaxes(autorange="reversed", automargin=True, ticks="", ticklabelstandoff=8)
     return figure

@@ -1,165 +1,156 @@
-"""The Masks screen's parts: masks over the anatomy, shares by three definitions, exact parts."""
+"""The Masks screen's sections: masks over the anatomy, masks in numbers, all at a glance."""
 
+from collections.abc import Sequence
+from functools import partial
+from html import escape
 from typing import cast
 
 import streamlit as st
 
-from fusion_core.model import Masks
-from fusion_core.provenance import (
-    Attribution,
-    BandEnergy,
-    clipped_share,
-    contributions,
-    energies,
-)
-from fusion_core.wavelets import Subbands
-from ui import caches, figures, theme
+from ui import theme
 from ui.caches import Fused
-from ui.figures import DEFINITIONS, Definition
-from ui.stage import Background, mask_stage, parts_stage
+from ui.downloads import stem
+from ui.mask_choice import (
+    KINDS,
+    Compared,
+    Gate,
+    choose_methods,
+    level_groups,
+    masks_to_show,
+    measures_of,
+)
+from ui.mask_export import measures_csv, numbers_npz, pictures_zip
+from ui.mask_stage import masks_stage
+from ui.mask_table import measure_table, sharpness_chart, verdict
+from ui.stage import Background
 from ui.thumbnails import mask_thumbnails
 
 
-def gates(fused: Fused) -> dict[str, Subbands]:
-    """The gates worth showing: CT's alone where MRI's is 1 minus it, else both."""
-    masks = cast(Masks, fused.pair.result.masks)
-    total = masks.ct.combine(masks.mri, lambda a, b: a + b - 1)
-    if all(float(band.abs().max()) < 1e-5 for _, band in total.items()):
-        return {"CT": masks.ct}
-    return {"CT": masks.ct, "MRI": masks.mri}
+def masks_screen(fused: Fused) -> None:
+    """Masks of up to three methods over the anatomy, then in numbers."""
+    methods, gate = _over_anatomy(fused)
+    _in_numbers(methods, gate)
+    _at_a_glance(methods, gate)
 
 
-def level_groups(levels: int) -> dict[str, list[str]]:
-    """The bands of each level by its menu entry, the coarsest first and with LL."""
-    if levels == 1:
-        return {"Level 1": ["LL", "LH", "HL", "HH"]}
-    groups = {}
-    for level in range(levels, 0, -1):
-        kinds = ("LL", "LH", "HL", "HH") if level == levels else ("LH", "HL", "HH")
-        width = f"{2**level} px"
-        groups[f"Level {level} ({width})"] = [f"{kind}{level}" for kind in kinds]
-    return groups
-
-
-def mask_section(fused: Fused) -> None:
-    """All masks over the anatomy, a level at a time, and all of them at a glance."""
-    found = gates(fused)
-    bands = found["CT"]
-    count = 3 * bands.levels + 1
-    theme.section(
-        f"The {count} masks" if len(found) == 1 else f"The {count} CT and {count} MRI masks",
-        _convex_text() if len(found) == 1 else _independent_text(),
-    )
-    groups = level_groups(bands.levels)
-    row = st.container(horizontal=True, gap="large")
-    first, second, third = (row.container(width="content") for _ in range(3))
-    gate, group = "CT", next(iter(groups))
-    if len(found) > 1:
-        gate = first.segmented_control(
-            "Gate of", list(found), default="CT", key="masks-gate", required=True,
-            help="CT gate: how much of each CT coefficient is let through. MRI gate: the same of "
-            "the MRI. They are independent, so both may be open.",
+def _over_anatomy(fused: Fused) -> tuple[list[Compared], Gate]:
+    place = st.empty()
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+        methods = choose_methods(fused)
+        gate: Gate = "CT"
+        if not all(owner.convex for owner in methods):
+            gate = st.segmented_control(
+                "Gate of", ["CT", "MRI"], default="CT", key="masks-gate", required=True,
+                help="CT gate: how much of each CT coefficient is let through. MRI gate: the same "
+                "of the MRI. Where they are independent, both may be open.",
+            )  # fmt: skip
+        groups = level_groups(levels := max(owner.levels for owner in methods))
+        # Every method has the finest level; a single one is shown from its coarsest on.
+        group = list(groups)[0 if len(methods) == 1 else -1]
+        if len(groups) > 1:
+            key = f"masks-level-{levels}-{len(methods) > 1}"
+            group = st.segmented_control(
+                "Level", list(groups), default=group, key=key, required=True,
+                help="Each level halves the resolution; its masks decide about details of that "
+                "size.",
+            )  # fmt: skip
+        kinds = st.pills(
+            "Subbands", KINDS, selection_mode="multi", default=KINDS, key="masks-kinds",
+            help="LL smooth anatomy, LH horizontal edges, HL vertical edges, HH diagonal detail.",
         )  # fmt: skip
-    if len(groups) > 1:
-        group = second.segmented_control(
-            "Level", list(groups), default=group, key=f"masks-level-{bands.levels}", required=True,
-            help="Each level halves the resolution; its masks decide about details of that size.",
+        background = st.segmented_control(
+            "Anatomy below", ["Fused", "CT", "MRI"], default="Fused", key="masks-below",
+            required=True,
         )  # fmt: skip
-    background = third.segmented_control(
-        "Anatomy below", ["Fused", "CT", "MRI"], default="Fused", key="masks-below", required=True
-    )
-    convex = len(found) == 1
-    mask_stage(fused, gate, convex, found[gate], groups[group], cast(Background, background))
-    if len(groups) > 1:
-        theme.section(f"All {count} {gate} masks at a glance")
-        mask_thumbnails(found[gate], gate, convex)
+    with place:
+        theme.section(_title(methods), _meaning(methods))
+    level = levels - list(groups).index(group)
+    shown, left_out = masks_to_show(methods, gate, level, kinds or KINDS)
+    if left_out:
+        st.caption(f"Nine masks fit at once, so {', '.join(left_out)} is left out here.")
+    if absent := [owner.name for owner in methods if owner.levels < level]:
+        st.caption(f"No masks at this level: {', '.join(absent)}.")
+    if shown:
+        masks_stage(fused.pair, shown, cast(Background, background), named=len(methods) > 1)
+    else:
+        st.caption("There is no such mask at this level; choose another subband or level.")
+    return methods, gate
 
 
-def _convex_text() -> str:
-    return (
+def _title(methods: Sequence[Compared]) -> str:
+    if len(methods) > 1:
+        return f"The masks of {', '.join(owner.name for owner in methods)}"
+    count = 3 * methods[0].levels + 1
+    return f"The {count} masks" if methods[0].convex else f"The {count} CT and {count} MRI masks"
+
+
+def _meaning(methods: Sequence[Compared]) -> str:
+    convex = (
         "One mask per subband, from 0 to 1: 1 (orange) takes the coefficient from the CT, 0 (blue) "
         "from the MRI, 0.5 (clear) takes half of each."
     )
-
-
-def _independent_text() -> str:
-    return (
+    independent = (
         "Two masks per subband, independent of each other, from 0 to 1: how much of the CT's and "
         "how much of the MRI's coefficient enters the fused image. The CT's gate is orange where "
         "it is open (1), the MRI's is blue; 0.5 is clear."
     )
+    if all(owner.convex for owner in methods):
+        return convex
+    if any(owner.convex for owner in methods):
+        names = ", ".join(owner.name for owner in methods if owner.convex)
+        return f"{independent} In {names} both masks add up to 1, so one source's is the other's."
+    return independent
 
 
-def share_section(fused: Fused) -> None:
-    """CT against MRI per subband by one of three definitions, and where the energy is."""
-    attribution = caches.attribution_of(fused)
-    if attribution is None:
-        st.caption("This image is too large to keep every subband's part; crop it to see shares.")
-        return
+def _in_numbers(methods: Sequence[Compared], gate: Gate) -> None:
+    found = {owner.name: measures_of(owner, gate) for owner in methods}
+    theme.section(
+        f"The {gate} masks in numbers",
+        "Counted inside the head, on each mask's own grid. Decisive: mean of |2a − 1|, 0 where all "
+        "is 0.5, 1 where all is 0 or 1. Entropy: mean indecision in bits, 1 where all is 0.5. "
+        "Sharpness: how much of the variation lies between neighbours and how much further apart; "
+        "0 smooth, 0.5 clean edges, 1 speckle, whatever the contrast.",
+    )
     left, right = st.columns(2, gap="large")
     with left:
-        theme.section("What each subband took from CT and from MRI")
-        chosen = st.segmented_control(
-            "Defined by", list(DEFINITIONS), default="attribution", key="masks-definition",
-            format_func=lambda key: DEFINITIONS[key][0], required=True,
-        )  # fmt: skip
-        definition: Definition = chosen
-        name, text = DEFINITIONS[definition]
-        st.caption(f"**{name}.** {text}")
-        shares = contributions(fused.pair.result, attribution)
-        theme.chart(
-            figures.share_bars(shares, definition), "share-bars",
-            f"CT's and MRI's share of every subband by {name.lower()}",
-        )  # fmt: skip
+        theme.section(
+            "“Low-frequency masks smooth, high-frequency sharp”",
+            "The published claim, for this pair: it holds where every detail mask is sharper than "
+            "LL's by more than 0.02.",
+        )
+        lines = "".join(f"<p>{escape(verdict(n, rows)[1])}</p>" for n, rows in found.items())
+        st.html(f"<div class='twf-reading'>{lines}</div>")
+        _take_home(methods)
     with right:
-        _energy(fused)
+        theme.chart(sharpness_chart(found), "masks-sharpness", "Sharpness of every mask, 0 to 1")
+    st.html(measure_table(found, gate, {owner.name: owner.convex for owner in methods}))
 
 
-def _energy(fused: Fused) -> None:
-    result = fused.pair.result
-    ct, mri = energies(cast(Subbands, result.ct)), energies(cast(Subbands, result.mri))
-    theme.section("Where the energy of the two sources is")
-    kind = st.segmented_control(
-        "Energy of LL", ["raw", "mean removed"], default="raw", key="masks-energy", required=True,
-        help="Raw counts brightness itself; with the mean removed only contrast counts.",
+def _take_home(methods: Sequence[Compared]) -> None:
+    name = stem(methods[0].fused.pair)
+    files = (
+        ("Pictures (ZIP)", partial(pictures_zip, methods), f"{name}_masks.zip", "application/zip",
+         "Every mask shown here as a stamped 8-bit PNG in its own resolution."),
+        ("Values (NPZ)", partial(numbers_npz, methods), f"{name}_masks.npz",
+         "application/octet-stream", "Every mask as exact 32-bit numbers, for NumPy."),
+        ("Measures (CSV)", partial(measures_csv, methods), f"{name}_mask_measures.csv", "text/csv",
+         "The table, for both gates."),
     )  # fmt: skip
-    st.caption(energy_sentence(ct, mri))
-    theme.chart(
-        figures.energy_bars(ct, mri, kind == "mean removed"), "energy-bars",
-        "Share of each source's energy in every subband",
-    )  # fmt: skip
+    with st.container(horizontal=True):
+        for label, make, file, mime, words in files:
+            st.download_button(
+                label, make, file, mime, key=f"masks-{label}", on_click="ignore", help=words,
+                icon=":material/download:",
+            )  # fmt: skip
 
 
-def energy_sentence(ct: tuple[BandEnergy, ...], mri: tuple[BandEnergy, ...]) -> str:
-    """How much LL holds, raw and with the mean removed, of both sources."""
-    name = ct[0].band
-    return (
-        f"{name} holds {ct[0].raw:.1%} of the CT's and {mri[0].raw:.1%} of the MRI's energy (sum "
-        f"of squared coefficients); with the mean removed {ct[0].centred:.1%} and "
-        f"{mri[0].centred:.1%}."
-    )
-
-
-def parts_section(fused: Fused) -> None:
-    """CT-only and MRI-only images that add up to what is shown."""
-    attribution = caches.attribution_of(fused)
-    if attribution is None:
-        return
-    theme.section(
-        "The exact parts of the fused image",
-        "CT part + MRI part + clipping = shown, at every pixel, in grey levels of 255; point at "
-        f"one to read the four numbers. {clipping_sentence(fused, attribution)}",
-    )
-    parts_stage(fused, attribution)
-
-
-def clipping_sentence(fused: Fused, attribution: Attribution) -> str:
-    """How much of the image clipping changes, in one sentence."""
-    share = clipped_share(fused.pair.result)
-    if share == 0:
-        return "Here clipping changes no pixel by more than half a grey level."
-    largest = figures.GREY * float(attribution.clipping.abs().max())
-    return f"Clipping changes {share:.2%} of the pixels, by {largest:.0f} grey levels at most."
+def _at_a_glance(methods: Sequence[Compared], gate: Gate) -> None:
+    if len(methods) == 1 and methods[0].levels == 1:
+        return  # the viewer above shows all of them
+    for owner in methods:
+        count = 3 * owner.levels + 1
+        theme.section(f"All {count} {gate} masks of {owner.name} at a glance")
+        mask_thumbnails(owner.gate(gate), gate, owner.convex)
 
 
 def no_masks(title: str) -> None:

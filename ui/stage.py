@@ -8,7 +8,6 @@ import numpy as np
 import streamlit as st
 
 from fusion_core.provenance import Attribution
-from fusion_core.wavelets import Subbands
 from imaging.image import Image
 from imaging.windowing import Window, default_window
 from pipelines.fuse import FusedPair, to_8bit
@@ -17,7 +16,7 @@ from ui.caches import Fused
 from ui.explain import Position
 from ui.figures import GREY
 from ui.session import SLOTS, Slot
-from ui.viewer import Overlay, Panel, Preset, viewer
+from ui.viewer import Panel, Preset, viewer
 from ui.windows import window_options
 
 Background = Literal["Fused", "CT", "MRI"]
@@ -40,6 +39,15 @@ def pair_panels(pair: FusedPair) -> list[Panel]:
     ]
 
 
+def letters(pair: FusedPair) -> tuple[str, str, str, str] | None:
+    """Patient directions at the (left, right, top, bottom) edge, where both files agree on them.
+
+    Elsewhere no letter would be known to be true of every panel; the notes say why.
+    """
+    ct, mri = pair.ct.orientation, pair.mri.orientation
+    return ct if ct == mri else None
+
+
 def pair_stage(fused: Fused, height: int = 500) -> Position | None:
     """Show CT, MRI and the fused image; a window changed there is taken over by the session.
 
@@ -50,46 +58,13 @@ def pair_stage(fused: Fused, height: int = 500) -> Position | None:
     presets = {"ct": _presets(pair.ct), "mri": _presets(pair.mri)}
     state = viewer(
         pair_panels(pair), key=_key("pair", pair), height=height, blend=(0, 1),
-        spacing=pair.ct.spacing, presets=presets,
+        spacing=pair.ct.spacing, orientation=letters(pair), presets=presets,
     )  # fmt: skip
     if changed := _changed_windows(state.windows):
         for slot, (center, width) in changed.items():
             session.set_window(slot, Window(center, width, "LINEAR_EXACT"))
         st.rerun()
     return None if state.pick is None else (state.pick.row, state.pick.col)
-
-
-def mask_stage(
-    fused: Fused,
-    gate: str,
-    convex: bool,
-    bands: Subbands,
-    names: list[str],
-    background: Background,
-) -> None:
-    """Show some masks of one gate over the anatomy.
-
-    Args:
-        fused: the pair on the screen.
-        gate: "CT" or "MRI": whose share the masks give.
-        convex: whether the other source gets what this one does not.
-        bands: the masks of that gate.
-        names: which of them, nine at most.
-        background: the image below the masks.
-    """
-    pair = fused.pair
-    image = background_image(pair, background)
-    table = colours.gate_table(gate, convex)
-    by_name = dict(bands.items())
-    panels = []
-    for name in names:
-        mask = to_8bit(by_name[name][0, 0].numpy())
-        overlay = Overlay(mask, table, f"{name}: share of the {gate} let through")
-        panels.append(Panel(band_heading(name), image, "grey", "anatomy", overlay=overlay))
-    viewer(
-        panels, key=_key(f"masks-{gate}-{names[0]}", pair), height=460, opacity=0.6,
-        spacing=pair.ct.spacing,
-    )  # fmt: skip
 
 
 def parts_stage(fused: Fused, attribution: Attribution) -> None:
@@ -110,7 +85,10 @@ def parts_stage(fused: Fused, attribution: Attribution) -> None:
         ),
         Panel.from_values("= shown", pair.fused8, "grey", "sum", window),
     ]  # fmt: skip
-    viewer(panels, key=_key("parts", pair), height=440, blend=(0, 1), spacing=pair.ct.spacing)
+    viewer(
+        panels, key=_key("parts", pair), height=440, blend=(0, 1), spacing=pair.ct.spacing,
+        orientation=letters(pair),
+    )  # fmt: skip
 
 
 def background_image(pair: FusedPair, background: Background) -> np.ndarray:

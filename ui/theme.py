@@ -41,7 +41,8 @@ section[data-testid="stSidebar"] [data-testid="stVerticalBlock"] {{gap: .6rem;}}
 section[data-testid="stSidebar"] hr {{border-color: #1f2932;}}
 [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] {{gap: .7rem;}}
 .twf-head {{display: flex; align-items: center; gap: .9rem; min-height: 2rem; min-width: 0;}}
-.twf-head h1 {{font-size: 1.35rem; font-weight: 600; margin: 0; padding: 0;}}
+.twf-head h1 {{font-size: 1.35rem; font-weight: 600; margin: 0; padding: 0;
+  white-space: nowrap;}}
 .twf-facts {{color: {MUTED}; font-size: .88rem; white-space: nowrap; overflow: hidden;
   text-overflow: ellipsis; min-width: 0;}}
 .twf-facts span + span::before {{content: "·"; padding: 0 .5rem;}}

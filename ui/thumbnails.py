@@ -24,7 +24,7 @@ def coloured(mask: NDArray[np.uint8], table: NDArray[np.uint8]) -> NDArray[np.ui
 
 
 def mask_thumbnails(bands: Subbands, gate: str, convex: bool) -> None:
-    """Every mask with its name and mean, on a grid that fills the width.
+    """Every mask with its name, on a grid that fills the width.
 
     Args:
         bands: the masks of one gate.
@@ -41,7 +41,7 @@ def mask_thumbnails(bands: Subbands, gate: str, convex: bool) -> None:
         data = base64.b64encode(png).decode()
         figures.append(
             f"<figure><img alt='Mask {name} of the {gate}' src='data:image/png;base64,{data}'>"
-            f"<figcaption><b>{name}</b> mean {float(mask.mean()):.2f}</figcaption></figure>"
+            f"<figcaption><b>{name}</b></figcaption></figure>"
         )
     st.html(f"<div class='twf-thumbs'>{''.join(figures)}</div>")
 

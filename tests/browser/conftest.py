@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 
 from tests.app_driver import write_checkpoints
+from tests.browser.viewer_page import screen, viewer_address
+
+__all__ = ["screen", "viewer_address"]
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [

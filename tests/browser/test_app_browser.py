@@ -144,14 +144,3 @@ def test_a_window_chosen_in_the_viewer_is_fused_and_shown_in_the_rail(page: Any)
     assert after[0] < before[0] - 2
     assert abs(after[1] - before[1]) < 1
     assert after[2] != pytest.approx(before[2], abs=0.5)
-
-
-def test_masks_page_draws_masks_and_parts(page: Any) -> None:
-    """The Masks page holds two drawn viewers and two charts."""
-    page.get_by_role("link", name="Masks").first.click()
-    page.get_by_text("The exact parts of the fused image").wait_for()
-    settled(page)
-    page.locator(VIEWER).nth(1).wait_for()
-    assert max(brightness(page)) > 5
-    page.locator(".js-plotly-plot").nth(1).wait_for()
-    assert page.get_by_test_id("stAlert").count() == 0

@@ -2,11 +2,14 @@
 
 from .colours import DIVERGING, SEQUENTIAL, fade
 from .component import viewer, viewer_state
+from .mixing import Mix, Mixture
 from .panels import Overlay, Panel, Pick, Preset, Roi, ViewerState
 
 __all__ = [
     "DIVERGING",
     "SEQUENTIAL",
+    "Mix",
+    "Mixture",
     "Overlay",
     "Panel",
     "Pick",

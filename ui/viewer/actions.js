@@ -233,13 +233,13 @@ Object.assign(Viewer.prototype, {
     };
   },
 
-  /** What is drawn and where, for tests: `canvas.viewer()`. */
+  /** What is drawn and where, for tests: `canvas.viewer()`; a panel's samples: `canvas.samples(index)`. */
   report() {
     const { mode, amount, windows, cross, roi, view, frames } = this;
     const tiles = this.tiles.map(({ index, x, y, w, h }) => ({ index, x, y, w, h }));
     return {
       mode, amount, windows, cross, roi, frames, tiles, flick: this.flick, curtain: this.curtain,
-      ratio: this.painter.ratio, aspect: view.aspect, cx: view.cx, cy: view.cy,
+      bar: this.painter.bar, ratio: this.painter.ratio, aspect: view.aspect, cx: view.cx, cy: view.cy,
       scale: this.tiles[0] ? view.scale(this.tiles[0]) : 0, pending: Boolean(this.waiting),
     };
   },
@@ -249,6 +249,7 @@ Object.assign(Viewer.prototype, {
     this.observer.disconnect();
     clearInterval(this.timer);
     clearTimeout(this.settling);
+    clearTimeout(this.telling);
     cancelAnimationFrame(this.waiting);
     this.chrome.root.remove();
   },

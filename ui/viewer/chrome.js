@@ -120,13 +120,21 @@ class Chrome {
     });
     this.over = el("div", { class: "v-over" });
     this.stage = el("div", { class: "v-stage" }, this.canvas, this.over);
+    this.body = el("div", { class: "v-body" }, this.stage);
     this.position = el("span", { class: "v-position" });
     this.measure = el("span", { class: "v-measure" });
-    this.help = el("span", { class: "v-help", text: "wheel: zoom · drag: move · click: pick · W + drag: window" });
+    this.help = el("span", { class: "v-help" });
     this.status = el("div", { class: "v-status" }, this.position, this.measure, this.help);
     this.spoken = el("div", { class: "v-spoken", "aria-live": "polite" });
-    this.root = el("div", { class: "v-root" }, this.toolbar, this.options, this.stage, this.status, this.spoken);
+    this.root = el("div", { class: "v-root" }, this.toolbar, this.options, this.body, this.status, this.spoken);
     this.tiles = [];
+  }
+
+  /** What the letters drawn at the edges say, for those who do not see them. */
+  edges(orientation) {
+    const [left, right, top, bottom] = orientation || [];
+    this.canvas.setAttribute("aria-description",
+      orientation ? `Left edge ${left}, right edge ${right}, top ${top}, bottom ${bottom}.` : "");
   }
 
   /** Reflect the state in toolbar and options; called when a control changed, not on every frame. */
@@ -139,6 +147,7 @@ class Chrome {
       node.setAttribute("aria-pressed", String(state.tool === name));
       node.hidden = name === "window" && !state.roles.length;
     }
+    setText(this.help, `wheel: zoom · drag: move · click: pick${state.roles.length ? " · W + drag: window" : ""}`);
     const mixing = state.mode === "blend" || state.mode === "wash";
     this.mix.hidden = !mixing;
     this.hint.hidden = mixing;

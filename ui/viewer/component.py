@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from .mixing import Mixture, as_mix
 from .panels import MODES, Panel, Pick, Preset, Roi, ViewerState, as_window
 from .payload import pack
 
@@ -16,10 +17,14 @@ SCRIPTS = (
     "geometry.js",
     "paint.js",
     "chrome.js",
+    "mix.js",
+    "mixer.js",
     "gestures.js",
     "viewer.js",
+    "whatif.js",
     "actions.js",
 )
+STYLES = ("frame.css", "viewer.css", "mixer.css")
 MOST_PANELS = 9
 
 
@@ -36,6 +41,7 @@ def viewer(
     orientation: tuple[str, str, str, str] | None = None,
     outline: Roi | None = None,
     presets: Mapping[str, Sequence[Preset]] | None = None,
+    mixture: Mixture | None = None,
     on_windows: Callable[[], None] | None = None,
 ) -> ViewerState:
     """Show one to nine images with linked zoom, pan and crosshair, and return what the user did.
@@ -56,6 +62,7 @@ def viewer(
         orientation: Letters at the (left, right, top, bottom) edge.
         outline: A rectangle to draw dashed, such as the footprint of a wavelet.
         presets: Windows to offer per role.
+        mixture: Parts that the viewer adds up live, with a slider each beside the images.
         on_windows: Called before the next run when a window was released; it may read
             `viewer_state(key).windows`.
 
@@ -75,6 +82,7 @@ def viewer(
         orientation=orientation,
         outline=outline,
         presets=presets or {},
+        mixture=mixture,
     )
     result = _component()(
         key=key,
@@ -83,6 +91,7 @@ def viewer(
         on_roi_change=_noted,
         on_windows_change=on_windows or _noted,
         on_mode_change=_noted,
+        on_mix_change=_noted,
     )
     return _state(result, shape, mode)
 
@@ -104,7 +113,7 @@ def viewer_state(
 def _component() -> Any:
     folder = Path(__file__).parent
     script = "\n".join((folder / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    style = (folder / "viewer.css").read_text(encoding="utf-8")
+    style = "\n".join((folder / name).read_text(encoding="utf-8") for name in STYLES)
     return st.components.v2.component("image_viewer", js=script, css=style)
 
 
@@ -170,6 +179,7 @@ def _state(raw: Any, shape: tuple[int, ...] | None, mode: str) -> ViewerState:
         roi=Roi(*roi) if roi is not None else None,
         windows={role: window for role, window in checked.items() if window is not None},
         mode=chosen if chosen in MODES else mode,
+        mix=as_mix(values.get("mix")),
     )
 
 

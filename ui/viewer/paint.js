@@ -211,6 +211,7 @@ class Painter {
     const right = tile.x + tile.w - 10;
     const left = right - length * perMm;
     const y = tile.y + tile.h - 11;
+    this.bar = { mm: Number(length.toPrecision(2)), left, right, y };
     const { context } = this;
     stroke(context, "#e6edf3", 1.5, () => {
       context.moveTo(left, y - 4);
@@ -218,6 +219,6 @@ class Painter {
       context.lineTo(right, y);
       context.lineTo(right, y - 4);
     });
-    label(context, `${Number(length.toPrecision(2))} mm`, right, y - 14, "right", "#e6edf3");
+    label(context, `${this.bar.mm} mm`, right, y - 14, "right", "#e6edf3");
   }
 }

@@ -5,10 +5,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from .mixing import Mix
 
 MODES = ("side", "blend", "swipe", "checker", "flicker", "wash")
 
@@ -183,12 +186,14 @@ class ViewerState:
         roi: The drawn region, None without one.
         windows: (center, width) per role, only for roles whose window was changed in the viewer.
         mode: How the images are shown, one of MODES.
+        mix: What the sliders of a mixture say, as the browser sent it; None while untouched.
     """
 
     pick: Pick | None = None
     roi: Roi | None = None
     windows: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     mode: str = "side"
+    mix: "Mix | None" = None
 
     def window(
         self, role: str, otherwise: tuple[float, float] | None = None

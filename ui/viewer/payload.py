@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .colours import SEQUENTIAL
+from .mixing import Mixture
 from .panels import Overlay, Panel, Preset
 
 
@@ -30,6 +31,7 @@ def pack(
     orientation: tuple[str, str, str, str] | None,
     outline: Any,
     presets: Mapping[str, Sequence[Preset]],
+    mixture: Mixture | None = None,
 ) -> bytes:
     """Lay out header and samples for viewer.js; every blob's offset is a multiple of 8."""
     blobs = _Blobs()
@@ -51,6 +53,7 @@ def pack(
         },
         "wash": blobs.add(SEQUENTIAL),
         "panels": [_panel(panel, blobs) for panel in panels],
+        "mix": _mix(mixture, blobs) if mixture is not None else None,
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-(len(text) + 4) % 8)
@@ -62,11 +65,16 @@ class _Blobs:
         self.parts: list[bytes] = []
         self.size = 0
 
-    def add(self, array: NDArray[Any]) -> dict[str, int]:
+    def add(self, array: NDArray[Any]) -> dict[str, Any]:
         """Append an array's bytes and say where they are."""
         little = array.astype(array.dtype.newbyteorder("<"), copy=False)
         data = np.ascontiguousarray(little).tobytes()
-        place = {"offset": self.size, "size": len(data), "bits": 8 * array.dtype.itemsize}
+        place = {
+            "offset": self.size,
+            "size": len(data),
+            "bits": 8 * array.dtype.itemsize,
+            "kind": array.dtype.kind,
+        }
         data += b"\0" * (-len(data) % 8)
         self.parts.append(data)
         self.size += len(data)
@@ -104,4 +112,24 @@ def _overlay(overlay: Overlay, blobs: _Blobs) -> dict[str, Any]:
         "height": overlay.pixels.shape[0],
         "pixels": blobs.add(overlay.pixels),
         "table": blobs.add(overlay.table),
+    }
+
+
+def _mix(mixture: Mixture, blobs: _Blobs) -> dict[str, Any]:
+    parts = {
+        source: [
+            None if part is None else {"pixels": blobs.add(part[0]), "scale": part[1]}
+            for part in encoded
+        ]
+        for source, encoded in mixture.sent.items()
+    }
+    return {
+        "id": mixture.digest,
+        "key": mixture.key,
+        "names": mixture.names,
+        "weights": mixture.weights,
+        "panels": mixture.panels,
+        "colours": mixture.colours,
+        "base": blobs.add(mixture.base),
+        **parts,
     }

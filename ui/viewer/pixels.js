@@ -2,18 +2,19 @@
 
 const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
-/** Split "u32 length, JSON header, blobs" (see payload.py) into the header and typed views. */
+const TYPES = { u8: Uint8Array, u16: Uint16Array, i16: Int16Array, f32: Float32Array };
+
+/** Split "u32 length, JSON header, blobs" (see payload.py) into the header and typed copies. */
 function parsePayload(data) {
   const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
   const base = 4 + length;
-  const blob = ({ offset, size, bits }) => {
+  const blob = ({ offset, size, bits, kind }) => {
     const own = bytes.slice(base + offset, base + offset + size);
-    if (bits !== 16) return own;
-    if (LITTLE_ENDIAN) return new Uint16Array(own.buffer);
-    const view = new DataView(own.buffer);
-    return Uint16Array.from({ length: size / 2 }, (_, i) => view.getUint16(2 * i, true));
+    const each = bits / 8;
+    if (!LITTLE_ENDIAN) for (let i = 0; i < size; i += each) own.subarray(i, i + each).reverse();
+    return new TYPES[`${kind}${bits}`](own.buffer);
   };
   return { header, blob };
 }
@@ -94,6 +95,12 @@ class Picture {
 
   adopt(meta) {
     this.meta = meta;
+  }
+
+  /** The samples were written anew: draw them at the next frame. */
+  outdate() {
+    this.rendered = null;
+    this.drafted = null;
   }
 
   value(x, y) {

@@ -33,6 +33,7 @@ class Viewer {
     this.observer = new ResizeObserver(() => this.layout());
     this.observer.observe(this.chrome.stage);
     this.chrome.canvas.viewer = () => this.report();
+    this.chrome.canvas.samples = (index) => this.pictures[index].samples;
   }
 
   /** Take a new payload: pictures whose content did not change are kept as they are drawn. */
@@ -67,6 +68,7 @@ class Viewer {
     this.orientation = header.orientation;
     this.outline = header.outline;
     this.presets = header.presets;
+    this.adoptMixture(header.mix, blob);
     this.adoptWindows(header, last);
     if (!last || last.mode !== header.mode) this.mode = header.mode;
     if (!this.pair) this.mode = "side";
@@ -81,6 +83,7 @@ class Viewer {
     if (!last || JSON.stringify(last.presets) !== JSON.stringify(header.presets)) {
       this.chrome.presetMenus(header.presets);
     }
+    this.chrome.edges(this.orientation);
     this.statistics = null;
     this.flicker();
     this.layout();
@@ -114,6 +117,7 @@ class Viewer {
   }
 
   layout() {
+    this.stackMixer();
     const { clientWidth: width, clientHeight: height } = this.chrome.stage;
     if (!width || !height || !this.header) return;
     const { columns, rows, aspect } = this.view;

@@ -1,0 +1,135 @@
+"""The Provenance and Masks pages in headless chromium: picks, regions, bars, checkpoints."""
+
+import io
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+
+CANVAS = "canvas"
+
+
+def settled(page: Any) -> None:
+    """Wait until the script has run and the page shows its result."""
+    state = "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState"
+    page.wait_for_function(f"{state} === 'notRunning'")
+
+
+def opened(page: Any, name: str) -> Any:
+    """Go to a page and wait for its first viewer; returns the box of its canvas."""
+    page.get_by_role("link", name=name, exact=True).first.click()
+    page.get_by_role("heading", name=name, exact=True).wait_for()
+    page.locator(CANVAS).first.wait_for()
+    settled(page)
+    return page.locator(CANVAS).first.bounding_box()
+
+
+def the_sum(page: Any) -> tuple[float, ...]:
+    """CT part, MRI part, clipping and the value, as they stand on the screen."""
+    texts = page.locator(".twf-sum b").all_text_contents()[:4]
+    return tuple(float(text.replace("−", "-")) for text in texts)
+
+
+def test_a_click_takes_a_pixel_apart_and_the_parts_add_up(page: Any) -> None:
+    """A pick shows the pixel's bars, its sources and its footprint; the four numbers add up."""
+    box = opened(page, "Provenance")
+    page.get_by_text("The whole image: what each subband brought").wait_for()
+    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.45)
+    page.get_by_text("Pixel x").first.wait_for()
+    page.get_by_text("the footprint of LL3, 8 × 8 pixels").wait_for()
+    settled(page)
+    ct, mri, clipping, shown = the_sum(page)
+    assert ct + mri + clipping == pytest.approx(shown, abs=0.21)
+    fused = page.locator("table.twf").first.locator("tr").last.locator("td").last
+    assert float(fused.text_content()) == pytest.approx(shown, abs=0.51)
+
+
+def test_a_clicked_bar_becomes_an_image(page: Any) -> None:
+    """A click on a bar of the chart chooses that part and the viewer gets a fourth panel."""
+    box = opened(page, "Provenance")
+    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.45)
+    page.get_by_text("Pixel x").first.wait_for()
+    settled(page)
+    chart = page.locator(".js-plotly-plot").first
+    chart.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    bar = chart.locator(".barlayer .trace").first.locator(".point path").first.bounding_box()
+    place = (bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2)
+    page.mouse.move(*place)  # plotly takes a click for the bar it already highlights
+    page.locator(".hoverlayer .hovertext").first.wait_for()
+    page.mouse.click(*place)
+    menu = page.locator(".st-key-provenance-part")
+    menu.locator("input[value='LL3 from CT']").wait_for(state="attached")
+    settled(page)
+    assert page.get_by_test_id("stAlert").count() == 0
+
+
+def test_a_region_is_taken_apart_after_it_was_drawn(page: Any) -> None:
+    """Dragging the region tool turns the page to that region and its table."""
+    box = opened(page, "Provenance")
+    page.locator("[data-name=roi]").first.click()
+    y = box["y"] + box["height"] * 0.4
+    page.mouse.move(box["x"] + box["width"] * 0.14, y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.19, y + 50, steps=6)
+    page.mouse.up()
+    page.get_by_text("Region x").first.wait_for()
+    settled(page)
+    ct, mri, clipping, shown = the_sum(page)
+    assert ct + mri + clipping == pytest.approx(shown, abs=0.21)
+    assert page.get_by_text("mean removed").first.is_visible()
+    assert page.get_by_test_id("stAlert").count() == 0
+
+
+def test_a_pick_on_fuse_is_kept_for_taking_it_apart(page: Any) -> None:
+    """The link on Fuse leads to the same pixel on the Provenance page."""
+    page.locator(CANVAS).first.wait_for()
+    settled(page)
+    box = page.locator(CANVAS).first.bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.45)
+    page.get_by_text("The parts add up to the value.").wait_for()
+    settled(page)
+    before = the_sum(page)
+    page.get_by_role("link", name="Take it apart").click()
+    page.get_by_role("heading", name="Provenance", exact=True).wait_for()
+    page.get_by_text("Pixel x").first.wait_for()
+    settled(page)
+    assert the_sum(page) == before
+
+
+def test_the_ct_part_is_taken_home(page: Any) -> None:
+    """The CT-only image downloads as a stamped PNG of the pair's size."""
+    opened(page, "Provenance")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="CT part (PNG)").click()
+    with open(waiting.value.path(), "rb") as file:
+        picture = PIL.Image.open(io.BytesIO(file.read()))
+    assert picture.size == (256, 256)
+    assert np.asarray(picture).std() > 5
+    assert picture.info["Warning"] == "Research, not for diagnosis"
+
+
+def test_two_checkpoints_share_one_viewer_of_masks(page: Any) -> None:
+    """A second checkpoint adds its masks, its verdict and its rows; histograms are drawn."""
+    opened(page, "Masks")
+    page.get_by_text("default: the claim").wait_for()
+    page.locator(".st-key-masks-compare input").click()
+    page.get_by_role("option", name="one").click()
+    page.get_by_text("one: the claim").wait_for()
+    settled(page)
+    images = page.locator("table.twf img")
+    assert images.count() == 10 + 4
+    assert all(images.evaluate_all("all => all.map(i => i.complete && i.naturalWidth > 0)"))
+    assert page.get_by_test_id("stAlert").count() == 0
+
+
+@pytest.mark.parametrize("place", ["Provenance", "Masks"])
+def test_nothing_is_wider_than_a_small_screen(page: Any, place: str) -> None:
+    """At 1024 x 768 no page scrolls sideways."""
+    page.set_viewport_size({"width": 1024, "height": 768})
+    opened(page, place)
+    wide = "e => e.scrollWidth - e.clientWidth"
+    assert page.get_by_test_id("stMain").evaluate(wide) <= 1
