@@ -9,14 +9,14 @@ MICCAI 2015, doi:10.1007/978-3-319-24574-4_28.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fusion_core.model import FusionResult, as_batches
+from fusion_core.model import FusionResult, as_batches, read_settings
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,7 @@ class ResNetConfig:
         Raises:
             ValueError: a key is unknown or a value is out of range.
         """
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise ValueError(
-                f"Unknown model settings {', '.join(unknown)}; a residual network has "
-                f"{', '.join(sorted(known))}."
-            )
-        return cls(**values)
+        return read_settings(cls, values)
 
 
 class ResidualBlock(nn.Module):

@@ -6,7 +6,7 @@ every fused pixel splits exactly into what came from either image (:mod:`fusion_
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
@@ -120,13 +120,24 @@ class FusionConfig:
         Raises:
             ValueError: a key is unknown or a value is out of range.
         """
-        known = {field.name for field in fields(cls)}
-        if unknown := sorted(set(values) - known):
-            raise ValueError(
-                f"Unknown model settings {', '.join(unknown)}; valid ones: "
-                f"{', '.join(sorted(known))}."
-            )
-        return cls(**values)
+        return read_settings(cls, values)
+
+
+S = TypeVar("S")
+
+
+def read_settings(kind: type[S], values: Mapping[str, Any]) -> S:
+    """A settings dataclass from plain values.
+
+    Raises:
+        ValueError: a key is unknown or a value is out of range.
+    """
+    known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    if unknown := sorted(set(values) - known):
+        raise ValueError(
+            f"Unknown model settings {', '.join(unknown)}; valid ones: {', '.join(sorted(known))}."
+        )
+    return kind(**values)
 
 
 def _deep(levels: int, widths: tuple[int, ...] = (16, 16), bounded: bool = False) -> FusionConfig:

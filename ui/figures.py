@@ -4,12 +4,13 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import plotly.graph_objects as go
 
 from fusion_core.provenance import BandEnergy, BandShare, Breakdown
-from ui.colours import CLIPPING, CT, GRID, MRI, MUTED, SHOWN, TEXT
+from ui.colours import CLIPPING, CT, MRI, MUTED, SHOWN, TEXT
+from ui.theme import axis, legend
 
 Definition = Literal["mask", "energy", "attribution"]
 
@@ -115,9 +116,9 @@ def breakdown_bars(breakdown: Breakdown, whole: str = "Shown") -> go.Figure:
     figure.update_layout(
         annotations=numbers,
         barmode="relative", bargap=0.28, height=_ROW * len(rows) + 92,
-        margin={"l": 8, "r": 54, "t": 30, "b": 44}, legend=_legend_above(),
+        margin={"l": 8, "r": 54, "t": 30, "b": 44}, legend=legend(),
     )  # fmt: skip
-    figure.update_xaxes(**_axis("Grey levels of 255"))
+    figure.update_xaxes(**axis("Grey levels of 255"))
     figure.update_yaxes(autorange="reversed", automargin=True, ticks="", ticklabelstandoff=8)
     return figure
 
@@ -143,7 +144,7 @@ def share_bars(shares: Sequence[BandShare], definition: Definition) -> go.Figure
     )  # fmt: skip
     title = DEFINITIONS[definition][0].lower()
     figure.update_xaxes(
-        **_axis(f"Share by {title} (%)"), range=[0, 100], tickvals=[0, 25, 50, 75, 100]
+        **axis(f"Share by {title} (%)"), range=[0, 100], tickvals=[0, 25, 50, 75, 100]
     )
     figure.update_yaxes(autorange="reversed", automargin=True, ticks="", ticklabelstandoff=8)
     return figure
@@ -163,11 +164,11 @@ def energy_bars(ct: Sequence[BandEnergy], mri: Sequence[BandEnergy], centred: bo
         )  # fmt: skip
     figure.update_layout(
         barmode="group", bargap=0.22, bargroupgap=0.06, height=(_ROW + 12) * len(rows) + 84,
-        margin={"l": 8, "r": 56, "t": 30, "b": 46}, legend=_legend_above(),
+        margin={"l": 8, "r": 56, "t": 30, "b": 46}, legend=legend(),
     )  # fmt: skip
     what = "mean removed" if centred else "raw"
     figure.update_xaxes(
-        **_axis(f"Share of the energy, {what} (%, log)"), type="log",
+        **axis(f"Share of the energy, {what} (%, log)"), type="log",
         range=[-2, 2.05], tickvals=[0.01, 0.1, 1, 10, 100],
         ticktext=["0.01", "0.1", "1", "10", "100"],
     )  # fmt: skip
@@ -179,17 +180,3 @@ def _percent(value: float) -> str:
     if math.isnan(value):
         return ""
     return f"{value:.1f} %" if value >= 1 else f"{value:.2g} %"
-
-
-def _axis(title: str) -> dict[str, Any]:
-    return {
-        "title": {"text": title, "font": {"size": 12, "color": MUTED}},
-        "gridcolor": GRID,
-        "zerolinecolor": MUTED,
-        "tickfont": {"color": MUTED, "size": 11},
-        "fixedrange": True,
-    }
-
-
-def _legend_above() -> dict[str, Any]:
-    return {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"}

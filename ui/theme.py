@@ -167,3 +167,19 @@ def layout() -> dict[str, Any]:
         "font": {"color": TEXT, "size": 13, "family": "Source Sans, sans-serif"},
         "hoverlabel": {"bgcolor": PANEL, "bordercolor": GRID, "font": {"color": TEXT}},
     }
+
+
+def axis(title: str) -> dict[str, Any]:
+    """A quiet plotly axis with a name."""
+    return {
+        "title": {"text": title, "font": {"size": 12, "color": MUTED}},
+        "gridcolor": GRID,
+        "zerolinecolor": MUTED,
+        "tickfont": {"color": MUTED, "size": 11},
+        "fixedrange": True,
+    }
+
+
+def legend() -> dict[str, Any]:
+    """A plotly legend in one row above the chart."""
+    return {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"}

@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 from fusion_core.wavelet_facts import Array
 from fusion_core.wavelets import BoundaryMode
 from ui.colours import GRID, MUTED, SHOWN, TEXT
-from ui.lab.look import axis, legend
+from ui.theme import axis, legend
 
 MODE_COLOURS: dict[BoundaryMode, str] = {
     "zero": "#f2c14e", "symmetric": "#5ec4c0", "periodic": "#d7a5ea", "reflect": "#ff8f73",

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from fusion_core.shrinkage import Shrinkage
 from ui.colours import MUTED, TEXT
-from ui.lab.look import axis, legend
+from ui.theme import axis, legend
 
 KIND_COLOURS: dict[Shrinkage, str] = {"soft": "#5ec4c0", "hard": "#f2c14e"}
 

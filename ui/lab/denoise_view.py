@@ -72,7 +72,7 @@ def denoise_view(choice: LabChoice) -> None:
         + _box("Gain", f"{after - before:+.2f} dB".replace("-", "−"))
         + _box("Threshold", f"{GREY * threshold:.1f} grey")
         + _box("Noise, estimated", f"σ {GREY * noisy.estimate:.1f}")
-        + _box("Details below it", f"{zeroed:.0%}")
+        + _box("Details below it", f"{100 * zeroed:.0f} %")
         + "</div>"
     )
     _stage(choice, noisy, cleaned, f"σ {sigma} noise, {kind}, {GREY * threshold:.1f} grey levels")

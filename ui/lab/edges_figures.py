@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from fusion_core.edge_study import KINDS
 from fusion_core.wavelet_facts import Array
 from ui.colours import MUTED, TEXT
-from ui.lab.look import axis, legend
+from ui.theme import axis, legend
 
 BAND_COLOURS = {"LH": "#5ec4c0", "HL": "#f2c14e", "HH": "#d7a5ea"}
 BAND_WORDS = {"LH": "horizontal edges", "HL": "vertical edges", "HH": "diagonals"}

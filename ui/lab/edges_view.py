@@ -80,7 +80,8 @@ def sentence(energies: tuple[float, float, float], level: int) -> str:
         return f"No band of level {level} answers."
     best = int(np.argmax(energies))
     kind = KINDS[best]
-    return f"At level {level}, {kind} ({BAND_WORDS[kind]}) holds {energies[best] / total:.0%}."
+    share = 100 * energies[best] / total
+    return f"At level {level}, {kind} ({BAND_WORDS[kind]}) holds {share:.0f} %."
 
 
 def _edged(

@@ -66,8 +66,8 @@ def sum_control(parts: Parts) -> lesson_numbers.PatternSum:
         parts.pair.mri01.astype(np.float64), parts.wavelet, share
     )
     st.caption(
-        f"{found.kept:,} of {found.count:,} patterns hold {found.energy:.1%} of the image's "
-        "energy (sum of squares)."
+        f"{found.kept:,} of {found.count:,} patterns hold {100 * found.energy:.1f} % of the "
+        "image's energy (sum of squares)."
     )
     return found
 
@@ -108,7 +108,10 @@ def energy_control(parts: Parts) -> bool:
     )  # fmt: skip
     ct, mri = energies(parts.ct)[0], energies(parts.mri)[0]
     first, second = (ct.centred, mri.centred) if kind == "mean removed" else (ct.raw, mri.raw)
-    st.caption(f"{ct.band} holds {first:.1%} of the CT's energy and {second:.1%} of the MRI's.")
+    st.caption(
+        f"{ct.band} holds {100 * first:.1f} % of the CT's energy and {100 * second:.1f} % of the "
+        "MRI's."
+    )
     return kind == "mean removed"
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from imaging.write import encode_png
 from pipelines.export import STAMP
 from ui import theme
-from ui.colours import GRID, GROUND, MUTED
+from ui.colours import GROUND
 
 
 def chart(figure: go.Figure, key: str, label: str, name: str) -> None:
@@ -53,19 +53,3 @@ def save_picture(
         label, png, f"{name}.png", "image/png", key=key, on_click="ignore",
         icon=":material/download:", type="tertiary",
     )  # fmt: skip
-
-
-def axis(title: str) -> dict[str, Any]:
-    """A quiet axis with a name."""
-    return {
-        "title": {"text": title, "font": {"size": 12, "color": MUTED}},
-        "gridcolor": GRID,
-        "zerolinecolor": MUTED,
-        "tickfont": {"color": MUTED, "size": 11},
-        "fixedrange": True,
-    }
-
-
-def legend() -> dict[str, Any]:
-    """A legend in one row above the chart."""
-    return {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"}

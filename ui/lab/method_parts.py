@@ -192,6 +192,6 @@ def numbers_html(columns: dict[str, dict[str, float]]) -> str:
         for name in SCORES
     )
     return (
-        f"<table class='twf'><thead><tr><th>higher is better</th>{head}</tr></thead>"
+        f"<table class='twf'><thead><tr><th>Measure, higher is better</th>{head}</tr></thead>"
         f"<tbody>{rows}</tbody></table>"
     )

@@ -165,13 +165,13 @@ def masks_html(before: Subbands, after: Subbands, gate: str) -> str:
             for old, new in (
                 (f"{a.mean:.2f}", f"{b.mean:.2f}"),
                 (f"{a.spread:.2f}", f"{b.spread:.2f}"),
-                (f"{a.decided:.0%}", f"{b.decided:.0%}"),
+                (f"{100 * a.decided:.0f} %", f"{100 * b.decided:.0f} %"),
             )
         )
         rows.append(f"<tr><td>{band_heading(name)}</td>{cells}</tr>")
     return (
-        f"<table class='twf'><thead><tr><th>{gate} mask</th><th class='n'>mean</th>"
-        "<th class='n'>spread (sd)</th><th class='n'>decided</th></tr></thead>"
+        f"<table class='twf'><thead><tr><th>{gate} mask</th><th class='n'>Mean</th>"
+        "<th class='n'>Spread (SD)</th><th class='n'>Decided</th></tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"
     )
 

@@ -6,8 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from ui import theme
 from ui.colours import TEXT
-from ui.lab import look
 
 COLOURS = {
     "CSF": ("#56b4e9", "solid"),
@@ -50,10 +50,10 @@ def signal_chart(
         showarrow=False, xanchor="left", xshift=5, yanchor="top", font={"size": 12},
     )  # fmt: skip
     figure.update_layout(
-        height=330, margin={"l": 8, "r": 12, "t": 46, "b": 46}, legend=look.legend()
+        height=330, margin={"l": 8, "r": 12, "t": 46, "b": 46}, legend=theme.legend()
     )
     figure.update_xaxes(
-        **look.axis(f"{what} (ms{', log' if logarithmic else ''})"),
+        **theme.axis(f"{what} (ms{', log' if logarithmic else ''})"),
         type="log" if logarithmic else "linear",
     )
     if logarithmic:
@@ -62,6 +62,6 @@ def signal_chart(
             ticktext=["200", "500", "1000", "2000", "5000", "10000"],
         )
     figure.update_yaxes(
-        **look.axis("Signal (1 = water without loss)"), range=[0, 1.02], automargin=True
+        **theme.axis("Signal (1 = water without loss)"), range=[0, 1.02], automargin=True
     )
     return figure

@@ -8,7 +8,7 @@ from fusion_core.model import FusionResult
 from imaging.windowing import apply_window
 from pipelines.cases import CASES
 from pipelines.fuse import ct_share, to_8bit
-from pipelines.methods import Method, list_methods
+from pipelines.methods import Method
 from ui import caches, session, theme
 from ui.controls import current_method, method_key
 from ui.lab import look, mr_curves, mr_signal
@@ -16,6 +16,7 @@ from ui.lab.choice import LabChoice
 from ui.lab.method_parts import array, image_panel, numbers, numbers_html
 from ui.lab.method_sheet import save_sheet
 from ui.lab.mr_signal import Contrast
+from ui.models import held
 from ui.viewer import Panel, viewer
 
 _TE, _TR, _TI, _INVERT = "mr-te", "mr-tr", "mr-ti", "mr-invert"
@@ -89,7 +90,7 @@ def _times() -> Contrast:
 
 
 def _method() -> Method:
-    methods = {method_key(info): info for info in list_methods()}
+    methods = {method_key(info): info for info in held.methods()}
     keys = list(methods)
     chosen = st.selectbox(
         "Fusion method", keys, keys.index(method_key(current_method())), key="mr-method",
@@ -186,7 +187,7 @@ def _numbers(
         share = ct_share(result)
         words = f"Fused by “{how.title}”."
         if share is not None:
-            words += f" By attribution {share:.0%} of the fused image comes from the CT."
+            words += f" By attribution {100 * share:.0f} % of the fused image comes from the CT."
         theme.section("What the fusion gets", words)
         found = numbers(place, to_8bit(array(result.fused)), ct01, mr01)
         st.html(numbers_html({"This contrast": found}))

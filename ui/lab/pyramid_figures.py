@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from fusion_core.provenance import BandEnergy
 from ui.colours import MUTED
 from ui.figures import band_title
-from ui.lab.look import axis, legend
+from ui.theme import axis, legend
 
 RAW, CENTRED = "#5ec4c0", "#d7a5ea"
 _ROW, _LEAST = 24, -3.0

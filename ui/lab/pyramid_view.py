@@ -178,8 +178,9 @@ def _kept(choice: LabChoice) -> None:
             "Share of the image's energy in every band", f"{choice.image.stem}_energy",
         )  # fmt: skip
         st.caption(
-            f"{names[0]} holds {found[0].raw:.2%} of the energy (sum of squared coefficients); "
-            f"{found[0].centred:.2%} once its mean, plain brightness, is taken away."
+            f"{names[0]} holds {100 * found[0].raw:.2f} % of the energy (sum of squared "
+            f"coefficients); {100 * found[0].centred:.2f} % once its mean, plain brightness, is "
+            "taken away."
         )
 
 

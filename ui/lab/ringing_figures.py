@@ -7,7 +7,7 @@ from plotly.subplots import make_subplots
 
 from fusion_core.wavelet_facts import Array
 from ui.colours import GRID, MUTED, SHOWN, TEXT
-from ui.lab.look import axis, legend
+from ui.theme import axis, legend
 
 LINE_COLOURS = ("#5ec4c0", "#f2c14e", "#d7a5ea", "#ff8f73")
 

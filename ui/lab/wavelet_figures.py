@@ -7,7 +7,7 @@ from plotly.subplots import make_subplots
 
 from fusion_core.wavelet_facts import Array, filters, functions, response
 from ui.colours import GRID, MUTED, TEXT
-from ui.lab.look import axis, legend
+from ui.theme import axis, legend
 
 COLOURS = ("#5ec4c0", "#d7a5ea", "#f2c14e")
 """One colour per compared wavelet; they differ in lightness as well."""

@@ -64,7 +64,7 @@ def _compared(wavelet: str) -> list[str]:
     others = [name for name in dict.fromkeys((*NAMED_WAVELETS, *WAVELETS)) if name != wavelet]
     first = "bior4.4" if wavelet == "db4" else "db4"
     found = st.multiselect(
-        "Beside it", others, [first], max_selections=MOST, key=f"lab-beside-{wavelet}",
+        "Compare with", others, [first], max_selections=MOST, key=f"lab-beside-{wavelet}",
         persist_state="session", width=420,
         help="Up to two other wavelets, drawn in the same charts.",
     )  # fmt: skip
