@@ -1,4 +1,4 @@
-"""Commands on models: checkpoints, publish."""
+"""Commands on models: checkpoints, publish, export."""
 
 import argparse
 from pathlib import Path
@@ -43,6 +43,22 @@ def add_commands(commands: Any) -> None:
     publish.add_argument("--out", type=Path, default=Path("checkpoints"), metavar="DIR")
     publish.set_defaults(run=run_publish, parser=publish)
 
+    export = add_command(
+        commands,
+        "export",
+        "write a checkpoint for other programs: ONNX, or a folder that runs by itself",
+        "python cli.py export default --onnx default.onnx",
+        "python cli.py export default --folder default-portable",
+    )
+    export.add_argument("source", metavar="NAME|PATH", help="the checkpoint to export")
+    export.add_argument(
+        "--onnx", type=Path, metavar="FILE", help="an ONNX file, checked with ONNX Runtime"
+    )
+    export.add_argument(
+        "--folder", type=Path, metavar="DIR", help="weights, settings, code, an example, a check"
+    )
+    export.set_defaults(run=run_export, parser=export)
+
 
 def run_checkpoints(args: argparse.Namespace) -> int:
     """``checkpoints``: list and verify, or convert."""
@@ -75,4 +91,26 @@ def run_publish(args: argparse.Namespace) -> int:
         args.source, args.name, args.out, data, summary=args.summary, command=args.made_with
     )
     print(f"{made}  and its card {made.with_suffix('.md')}")
+    return DONE
+
+
+def run_export(args: argparse.Namespace) -> int:
+    """``export``: a checkpoint for other programs."""
+    if args.onnx is None and args.folder is None:
+        args.parser.error("name what to write: --onnx FILE or --folder DIR")
+    from fusion_core.checkpoint import load
+
+    found = load(args.source)
+    if args.onnx is not None:
+        from pipelines.export import write_file
+        from pipelines.onnx_export import check_table, export_onnx
+
+        made = export_onnx(found)
+        write_file(args.onnx, made.data)
+        print(f"{args.onnx}  agrees with ONNX Runtime {made.runtime}")
+        print(check_table(made))
+    if args.folder is not None:
+        from pipelines.portable import write_portable
+
+        print(f"{write_portable(found, args.folder)}  run its check.py to test it")
     return DONE

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fusion_core.architectures import ModelConfig
-from fusion_core.checkpoint import list_checkpoints, load
+from fusion_core.checkpoint import Checkpoint, list_checkpoints, load
 from fusion_core.model import FusionResult, Masks
 from fusion_core.rules import RULES, get_rule
 
@@ -142,7 +142,11 @@ def load_method(
         except ValueError as error:
             raise MethodError(str(error)) from error
         return Method(rule, chosen.title, "rule", None, None, {}, place, chosen)
-    loaded = load(checkpoint or DEFAULT_CHECKPOINT, place)
+    return of_checkpoint(load(checkpoint or DEFAULT_CHECKPOINT, place), place)
+
+
+def of_checkpoint(loaded: Checkpoint, place: torch.device) -> Method:
+    """The method of a checkpoint that was loaded onto a device."""
     title = str(loaded.metadata.get("title") or loaded.name)
     return Method(
         loaded.name,

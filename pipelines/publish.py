@@ -8,8 +8,8 @@ from fusion_core.checkpoint import SUFFIX, load, save
 from fusion_core.metrics import METRICS
 from imaging.errors import InputError
 from imaging.pairs import PairSet
-from pipelines.evaluate import PairRecord, Summary, evaluate_method, summarise
 from pipelines.methods import load_method
+from pipelines.scores import Score, measure, patient_note, to_header
 
 CARD_METRICS = (
     "SSIM_Avg", "PSNR_Avg", "Edge_Preservation", "MI_Avg", "SD", "SCD", "VIF", "Qabf", "Nabf",
@@ -51,15 +51,12 @@ def publish(
     if not name or not all(c.isalnum() or c in "-_" for c in name):
         raise InputError(f"A checkpoint's name has letters, digits, - and _ only; got {name!r}.")
     found, method = load(source), load_method(source, device="cpu")
-    scores = {label: _measure(label, pairs, method) for label, pairs in data.items()}
+    scores = {label: measure(label, pairs, method) for label, pairs in data.items()}
     metadata = found.metadata | {
         "name": name,
         "summary": summary,
         "command": command,
-        "scores": {
-            label: {s.metric: {"mean": s.mean, "sd": s.sd, "images": s.count} for s in rows}
-            for label, rows in scores.items()
-        },
+        "scores": to_header(scores),
     }
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}{SUFFIX}"
@@ -73,7 +70,7 @@ def model_card(
     metadata: Mapping[str, Any],
     sha256: str,
     parameters: int,
-    scores: Mapping[str, Sequence[Summary]],
+    scores: Mapping[str, Sequence[Score]],
     use: str | None = None,
 ) -> str:
     """The card of a checkpoint as Markdown.
@@ -107,14 +104,14 @@ def model_card(
     ]
     text = f"# {metadata['name']}\n\n{metadata['summary']}\n\n| | |\n|---|---|\n"
     text += "\n".join(rows) + "\n"
-    for label, summaries in scores.items():
-        text += f"\n## Scores: {label}\n\n{_table(summaries)}"
+    for label, rows_here in scores.items():
+        text += f"\n## Scores: {label}\n\n{_table(rows_here)}{_by_patient(rows_here)}"
     if metadata.get("command"):
         text += f"\n## Made with\n\n```sh\n{metadata['command']}\n```\n"
-    return text + (use or _USE)
+    return text + (use or USE)
 
 
-_USE = """
+USE = """
 ## Use and limits
 
 For research, teaching and the comparison of fusion methods on aligned 8-bit-like brain slices, both
@@ -123,13 +120,7 @@ finding can be dimmed against its best source. Few patients of one atlas were se
 other anatomy, contrasts and scanners are untested. The training images (Whole Brain Atlas, K. A.
 Johnson and J. A. Becker) are not part of this repository.
 """
-
-
-def _measure(label: str, pairs: PairSet, method: Any) -> list[Summary]:
-    records: list[PairRecord] = list(evaluate_method(pairs, method))
-    if failed := [r for r in records if r.error]:
-        raise InputError(f"{label}: {failed[0].name} cannot be scored: {failed[0].error}")
-    return summarise(records)
+"""The closing section of a card, where none is given."""
 
 
 def _seen(model: Mapping[str, Any]) -> str:
@@ -138,12 +129,45 @@ def _seen(model: Mapping[str, Any]) -> str:
     return "the approximations of both images"
 
 
-def _table(summaries: Sequence[Summary]) -> str:
-    lines = ["| metric | mean ± sd | better | images |", "|---|---|---|---|"]
-    for row in summaries:
+def _table(scores: Sequence[Score]) -> str:
+    lines = [
+        "| metric | mean ± sd | 95 % interval, by image | better | images |",
+        "|---|---|---|---|---|",
+    ]
+    for row in scores:
         if row.metric in CARD_METRICS:
             better = _ARROWS[METRICS[row.metric].direction]
+            ends = "-" if row.interval is None else "{:.4g} to {:.4g}".format(*row.interval)
             lines.append(
-                f"| {row.metric} | {row.mean:.4g} ± {row.sd:.3g} | {better} | {row.count} |"
+                f"| {row.metric} | {row.mean:.4g} ± {row.sd:.3g} | {ends} | {better} | "
+                f"{row.images} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def _by_patient(scores: Sequence[Score]) -> str:
+    """What may be said by patient: intervals from six patients on, else each patient's mean."""
+    shown = [row for row in scores if row.metric in CARD_METRICS and row.patients]
+    if not shown:
+        return ""
+    names = list(shown[0].patients)
+    if any(row.patient_interval for row in shown):
+        lines = ["| metric | 95 % interval, by patient | patients |", "|---|---|---|"]
+        lines += [
+            f"| {row.metric} | {row.patient_interval[0]:.4g} to {row.patient_interval[1]:.4g} | "
+            f"{len(row.patients)} |"
+            for row in shown
+            if row.patient_interval
+        ]
+        return "\n" + "\n".join(lines) + "\n"
+    lines = [
+        "| metric | " + " | ".join(f"patient {name}" for name in names) + " |",
+        "|---|" + "---|" * len(names),
+    ]
+    lines += [
+        f"| {row.metric} | "
+        + " | ".join(f"{row.patients[n]:.4g}" if n in row.patients else "-" for n in names)
+        + " |"
+        for row in shown
+    ]
+    return f"\n{patient_note(len(names))}\n\n" + "\n".join(lines) + "\n"

@@ -12,6 +12,7 @@ from imaging.windowing import Window
 from pipelines.cases import CASES, render_case
 from pipelines.fuse import FusedPair, fuse_pair, scores
 from pipelines.methods import Method, load_method
+from ui.models.held import held
 from ui.session import Source
 
 Windows = tuple[Window | None, Window | None]
@@ -42,6 +43,8 @@ def method(kind: str, name: str) -> Method:
         CheckpointError: the checkpoint is unknown, damaged or foreign.
         MethodError: the rule is unknown.
     """
+    if kind == "checkpoint" and name in held():
+        return held()[name].method
     stamp = ""
     if kind == "checkpoint" and (path := list_checkpoints().get(name)) is not None:
         stamp = f"{path} {path.stat().st_mtime_ns}"

@@ -4,8 +4,9 @@ import streamlit as st
 
 from fusion_core.model import FusionConfig
 from pipelines.cases import CASES
-from pipelines.methods import Method, MethodInfo, list_methods
+from pipelines.methods import Method, MethodInfo
 from ui import caches, session, theme
+from ui.models import held
 from ui.uploads import upload_panel
 from ui.windows import window_control
 
@@ -21,7 +22,7 @@ def describe(method: Method) -> str:
     """One line on what a method does."""
     config = method.config
     if config is None:
-        rule = next(i for i in list_methods() if i.kind == "rule" and i.name == method.name)
+        rule = next(i for i in held.methods() if i.kind == "rule" and i.name == method.name)
         return rule.description
     if not isinstance(config, FusionConfig):
         return "Learned: a residual network that paints the image; nothing in it can be traced."
@@ -34,7 +35,7 @@ def describe(method: Method) -> str:
 
 def current_method() -> MethodInfo:
     """The chosen method, else the first in the menu."""
-    methods = {method_key(info): info for info in list_methods()}
+    methods = {method_key(info): info for info in held.methods()}
     return methods.get(session.get().method) or next(iter(methods.values()))
 
 
@@ -45,14 +46,19 @@ def ensure_pair() -> None:
         session.show_pair(*caches.case_sources(name), case=name)
 
 
-def rail() -> None:
-    """Draw the rail; every control writes the session's choice."""
+def rail(method: bool = True) -> None:
+    """Draw the rail; every control writes the session's choice.
+
+    Args:
+        method: whether the page fuses with one method, to be chosen here.
+    """
     ensure_pair()
     with st.sidebar:
         _images()
         st.divider()
-        _method()
-        st.divider()
+        if method:
+            _method()
+            st.divider()
         _windows()
 
 
@@ -103,7 +109,7 @@ def _windows() -> None:
 
 def _method() -> None:
     theme.rail_heading("Fusion method")
-    methods = {method_key(info): info for info in list_methods()}
+    methods = {method_key(info): info for info in held.methods()}
     keys = list(methods)
     current = method_key(current_method())
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from fusion_core.mask_measures import MaskMeasure, measure, on_grid
 from fusion_core.model import Masks
 from fusion_core.wavelets import Subbands
-from pipelines.methods import list_methods
 from ui import caches, session
 from ui.caches import Fused
 from ui.guard import USER_ERRORS
+from ui.models import held
 
 Gate = Literal["CT", "MRI"]
 KINDS = ("LL", "LH", "HL", "HH")
@@ -78,7 +78,7 @@ def choose_methods(fused: Fused) -> list[Compared]:
     own = fused.pair.method
     others = [
         info.name
-        for info in list_methods()
+        for info in held.methods()
         if info.kind == "checkpoint" and (own.kind, own.name) != (info.kind, info.name)
     ]
     found = [compared(fused)]

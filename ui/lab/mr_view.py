@@ -202,6 +202,6 @@ def _signal_html(values: dict[str, float]) -> str:
         for name, value in values.items()
     )
     return (
-        "<table class='twf'><thead><tr><th>tissue</th><th class='n'>signal</th>"
-        f"<th class='n'>ratio</th></tr></thead><tbody>{rows}</tbody></table>"
+        "<table class='twf'><thead><tr><th>Tissue</th><th class='n'>Signal</th>"
+        f"<th class='n'>Ratio</th></tr></thead><tbody>{rows}</tbody></table>"
     )
