@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from commands.sharding import merge_tables, part_name, shared_out
+from commands.sharding import shared_out
 from commands.shared import (
     BAD_INPUT,
     DONE,
@@ -44,16 +44,32 @@ def add_commands(commands: Any) -> None:
     batch = add_command(
         commands,
         "batch",
-        "fuse every pair of a folder",
+        "fuse every pair of a folder or zip",
         "python cli.py batch data/ -o fused/",
+        "python cli.py batch pairs.zip -o fused.zip --masks masks",
         "python cli.py batch data/ -o fused/ --checkpoint runs/mine/best.safetensors",
         "torchrun --standalone --nproc-per-node=2 cli.py batch data/ -o fused/",
     )
-    add_data(batch)
-    batch.add_argument("-o", "--out", required=True, metavar="OUT_DIR", type=Path)
+    batch.description = (
+        "Fuse every pair of a folder or zip. A pair that cannot be used is named and skipped. "
+        "Stopped or called again, it passes over what is there, made from the same images by the "
+        "same method and options. Beside the images it writes metrics.csv, contact sheets and "
+        "report.txt."
+    )
+    batch.add_argument(
+        "data", metavar="DATA", type=Path,
+        help="folder or zip with CT/ and MRI/, paired by file name",
+    )  # fmt: skip
+    batch.add_argument(
+        "-o", "--out", required=True, metavar="OUT", type=Path,
+        help="folder to write to, or a zip to make",
+    )  # fmt: skip
     add_method(batch)
-    add_outputs(batch, "folder for one folder of masks per pair")
+    add_outputs(batch, "folder for one folder of masks per pair; for a zip a folder inside it")
     batch.add_argument("--no-metrics", action="store_true", help="only fuse: no metrics.csv")
+    batch.add_argument(
+        "--anew", action="store_true", help="fuse all pairs again, also those that are there"
+    )
     batch.set_defaults(run=run_batch)
 
     evaluate = add_command(
@@ -117,27 +133,10 @@ def run_fuse(args: argparse.Namespace) -> int:
 
 
 def run_batch(args: argparse.Namespace) -> int:
-    """``batch``: every pair of a folder; unusable pairs are named and skipped."""
-    from pipelines import batch, evaluate
-    from pipelines.export import method_label
+    """``batch``: every pair of a folder or zip; unusable pairs are named and skipped."""
+    from commands import batches
 
-    with shared_out(open_pairs(args.data)) as share:
-        args.device = share.device(args.device)
-        method = chosen_method(args)
-        table = batch.METRICS_FILE
-        options = batch.BatchOptions(
-            args.masks, not args.no_metrics, args.caption, part_name(table, share)
-        )
-        records = share.gather(collect(batch.run_batch(share.pairs, args.out, method, options)))
-        if not share.first:
-            return DONE
-        if options.metrics:
-            merge_tables(args.out, table, share, evaluate.csv_header(), records)
-    good = [r for r in records if r.error is None]
-    if good and options.metrics:
-        print(evaluate.summary_table(good))
-    print(f"{len(good)} of {len(records)} pairs fused into {args.out}  ({method_label(method)})")
-    return DONE if good else BAD_INPUT
+    return batches.run(args)
 
 
 def run_evaluate(args: argparse.Namespace) -> int:

@@ -38,6 +38,7 @@ class PairRecord:
         notes: what the user must be told about the pair.
         error: one sentence where the pair failed, else None.
         path: the fused image that was written, if one was.
+        kept: it was there already, made by the same method from the same images.
     """
 
     index: int
@@ -47,6 +48,7 @@ class PairRecord:
     notes: tuple[str, ...] = ()
     error: str | None = None
     path: Path | None = None
+    kept: bool = False
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,9 @@ def test_batch_fuses_a_folder_with_a_broken_file(
     with (tmp_path / "out" / "metrics.csv").open(newline="") as file:
         assert [row["name"] for row in csv.DictReader(file)] == ["1001", "2001"]
     names = sorted(p.name for p in (tmp_path / "out").iterdir())
-    assert names == ["1001.png", "2001.png", "metrics.csv"]
+    assert names == [
+        ".batch", "1001.png", "2001.png", "contact-sheet-1.png", "metrics.csv", "report.txt"
+    ]  # fmt: skip
 
 
 def test_batch_without_one_good_pair_is_a_failure(tmp_path: Path) -> None:

@@ -80,7 +80,8 @@ def test_two_processes_write_what_one_writes(tmp_path: Path) -> None:
             said.setdefault(name, []).append(done.stdout.replace(str(out), ""))
     files = {name: sorted(p.name for p in (tmp_path / name).iterdir()) for name in launchers}
     assert files["one"] == files["two"]
-    assert len(files["one"]) == 5 + 3
+    assert {".batch", "contact-sheet-1.png", "report.txt"} < set(files["one"])
+    assert len(files["one"]) == 5 + 3 + 3
     for file in ("metrics.csv", "scores.csv", "again.csv"):
         one, two = ((tmp_path / name / file).read_bytes() for name in launchers)
         assert one == two

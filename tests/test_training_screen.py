@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from imaging import archive
 from imaging.errors import InputError
 from tests.training_app import PAIR, pair_files, until, write_pairs, zip_of
 from tests.training_data import tiny_config, tiny_data
@@ -16,7 +17,7 @@ from trainer.data import CTMRIDataset, open_folder
 from trainer.loop import train
 from trainer.run_folder import RunFolder
 from trainer.sources import PhantomSource
-from ui.training import archive, curves, data_report, fields, history, launch, manage, pictures
+from ui.training import curves, data_report, fields, history, launch, manage, pictures
 from ui.training.places import jobs
 from ui.training.sources import SourceChoice, data_maker, take_upload
 

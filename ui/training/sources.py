@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from imaging.archive import unpack_pairs
 from imaging.errors import InputError
 from trainer.config import TrainConfig
 from trainer.data import CTMRIDataset
 from trainer.sources import PairSource, Picture, source_from
-from ui.training.archive import unpack_pairs
 
 Kind = Literal["phantom", "folder", "zip"]
 DATA = "data"
@@ -121,7 +121,7 @@ def take_upload(data: bytes, name: str) -> Upload:
     """Unpack an uploaded zip beside the program's other temporary files.
 
     Raises:
-        InputError: as :func:`ui.training.archive.unpack_pairs`.
+        InputError: as :func:`imaging.archive.unpack_pairs`.
     """
     folder = tempfile.TemporaryDirectory(prefix="fusion-upload-", ignore_cleanup_errors=True)
     files = unpack_pairs(io.BytesIO(data), name, Path(folder.name) / DATA)

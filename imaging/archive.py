@@ -1,4 +1,4 @@
-"""A zip of CT/ and MRI/ from a browser: unpacked only into one folder, within limits."""
+"""A zip of CT/ and MRI/: unpacked only into one folder, within limits."""
 
 import shutil
 import stat
@@ -45,7 +45,7 @@ def unpack_pairs(file: IO[bytes], name: str, target: Path) -> int:
         shutil.rmtree(target, ignore_errors=True)
         raise InputError(
             f"{name} cannot be unpacked: {error.strerror or error}; make room on the disk and "
-            "upload it again."
+            "try again."
         ) from error
     except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
         shutil.rmtree(target, ignore_errors=True)
@@ -87,7 +87,7 @@ def _choose(entries: list[zipfile.ZipInfo], name: str) -> dict[str, zipfile.ZipI
     if total > MAX_TOTAL:
         raise InputError(
             f"{name} unpacks to {total / 2**30:.1f} GiB, more than the limit of "
-            f"{MAX_TOTAL // 2**30} GiB; put the folder on this computer and give its path instead."
+            f"{MAX_TOTAL // 2**30} GiB; unpack it and give the path of the folder instead."
         )
     return chosen
 
