@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fusion_core.architectures import KIND, RESNET
 from fusion_core.checkpoint import SUFFIX, load, save
 from fusion_core.metrics import METRICS
 from imaging.errors import InputError
@@ -86,11 +87,7 @@ def model_card(
     model = training.get("model", {})
     loss = ", ".join(f"{term} {weight:g}" for term, weight in training.get("loss", {}).items())
     rows = [
-        f"| wavelet, levels, boundary | {model.get('wavelet')}, {model.get('levels')}, "
-        f"{model.get('mode')} |",
-        f"| masks | {model.get('gating')}{', bounded' if model.get('bounded') else ''}; the "
-        f"network sees {_seen(model)} |",
-        f"| network | hidden widths {model.get('widths')}; {parameters:,} parameters |",
+        *_architecture(model, parameters),
         f"| loss | {loss} |",
         f"| schedule | {training.get('optimizer')}, rate {training.get('learning_rate'):g}, "
         f"{training.get('scheduler')}, batch {training.get('batch_size')}, "
@@ -123,10 +120,22 @@ Johnson and J. A. Becker) are not part of this repository.
 """The closing section of a card, where none is given."""
 
 
-def _seen(model: Mapping[str, Any]) -> str:
-    if model.get("mask_inputs") == "all":
-        return "all bands of both images"
-    return "the approximations of both images"
+def _architecture(model: Mapping[str, Any], parameters: int) -> list[str]:
+    if model.get(KIND) == RESNET:
+        return [
+            "| architecture | residual encoder-decoder: no wavelet, no masks, nothing to trace |",
+            f"| network | {model.get('blocks')} residual blocks at half size, "
+            f"{model.get('width')} channels at full size; {parameters:,} parameters |",
+        ]
+    whole = model.get("mask_inputs") == "all"
+    seen = "all bands of both images" if whole else "the approximations of both images"
+    return [
+        f"| wavelet, levels, boundary | {model.get('wavelet')}, {model.get('levels')}, "
+        f"{model.get('mode')} |",
+        f"| masks | {model.get('gating')}{', bounded' if model.get('bounded') else ''}; the "
+        f"network sees {seen} |",
+        f"| network | hidden widths {model.get('widths')}; {parameters:,} parameters |",
+    ]
 
 
 def _table(scores: Sequence[Score]) -> str:
