@@ -248,7 +248,8 @@ def test_the_run_folder_holds_everything(tmp_path: Path) -> None:
     assert names == {
         "best.safetensors", "config.json", "data.json", "environment.json", "history.jsonl",
         "last.pt", "log.txt", "run.lock", "status.json", "strips/epoch_001.png",
-        "strips/epoch_002.png",
+        "strips/epoch_002.png", "weights/epoch_001.safetensors",
+        "weights/epoch_002.safetensors",
     }  # fmt: skip
     assert folder.config() == config
     kinds = [r["kind"] for r in folder.history()]

@@ -157,6 +157,12 @@ class TrainConfig:
     strips: int = setting(
         3, "Validation pairs whose masks and fused image are drawn every epoch.", "machine", 0, 16
     )
+    keep_weights: bool = setting(
+        True,
+        "Keep the weights of every epoch, to go back to any in Compare; up to 250 000 values a "
+        "model.",
+        "machine",
+    )
     report_every: int = setting(10, "Steps between two reports.", "machine", 1, 100_000)
     tensorboard: bool = setting(
         False, "Write TensorBoard events into the run's folder as well.", "machine"

@@ -28,7 +28,7 @@ from trainer.validation import Look, Validation, look, mask_change, validate
 # Settings that may change when a run goes on: they do not touch what its steps compute so far.
 FREE_TO_CHANGE = frozenset({
     "epochs", "patience", "device", "threads", "metrics_every", "strips", "report_every",
-    "tensorboard",
+    "tensorboard", "keep_weights",
 })  # fmt: skip
 
 
@@ -273,6 +273,7 @@ class _Run:
             progress.best_epoch, progress.best_loss = progress.epoch, judged
             progress.best_weights = self.engine.weights()
             self.recorder.publish(self.best_model(), progress)
+        self.recorder.keep(lambda: self._model_of(self.engine.weights()), progress.epoch)
         change = None
         if seen is not None:
             change = mask_change(progress.masks, seen.masks) if progress.masks else None
@@ -311,8 +312,11 @@ class _Run:
 
     def best_model(self) -> FusionModel:
         """The best weights so far, on the CPU, in evaluation mode."""
+        return self._model_of(self.progress.best_weights)
+
+    def _model_of(self, weights: dict[str, torch.Tensor]) -> FusionModel:
         model = build(self.config.model)
-        model.load_state_dict(self.progress.best_weights, strict=True)
+        model.load_state_dict(weights, strict=True)
         return model.eval()
 
     def finished(self, reason: Reason, message: str, seconds: float) -> Finished:

@@ -1,7 +1,7 @@
 """What a run leaves behind while it goes on: its folder, and the metrics measured beside it."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,9 @@ from trainer.scorer import Scorer
 from trainer.validation import Look, Validation
 
 logger = logging.getLogger(__name__)
+
+MOST_KEPT = 250_000
+"""Values of a model up to which the weights of every epoch are kept: 1 MB each."""
 
 _MOST_PENDING = 3  # epochs whose metrics may lag behind before training waits for them
 
@@ -101,6 +104,19 @@ class Recorder:
                 "code_version": fusion_core.__version__,
             },
         )
+
+    def keep(self, make: Callable[[], FusionModel], epoch: int) -> None:
+        """Keep the weights of an epoch as a checkpoint of their own, where they are small.
+
+        Args:
+            make: the model with these weights, made only if it is kept.
+            epoch: epochs done.
+        """
+        if self._folder is None or not self._config.keep_weights:
+            return
+        model = make()
+        if model.parameter_count <= MOST_KEPT:
+            self._folder.keep_weights(epoch, model, {"name": self._folder.name, "epoch": epoch})
 
     def strip(self, epoch: int, seen: Look) -> None:
         """Keep the drawn pairs of an epoch."""

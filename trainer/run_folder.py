@@ -1,7 +1,8 @@
 """A run on disk: what was asked for, what happened, and the state to go on from.
 
 Files: config.json, data.json, environment.json, history.jsonl (append-only), status.json, last.pt
-(replaced whole), best.safetensors, strips/epoch_###.png, log.txt. All can be read while it runs.
+(replaced whole), best.safetensors, weights/epoch_###.safetensors, strips/epoch_###.png, log.txt.
+All can be read while it runs.
 """
 
 import contextlib
@@ -123,7 +124,7 @@ class RunFolder:
     def _drop_temporaries(self) -> None:
         """Give back the room of half-written files, so that the reason may still be written."""
         with contextlib.suppress(OSError):
-            for path in (*self.path.glob("*.tmp"), *self.path.glob("strips/*.tmp")):
+            for path in (*self.path.glob("*.tmp"), *self.path.glob("*/*.tmp")):
                 path.unlink(missing_ok=True)
 
     # --- writing -------------------------------------------------------------------------------
@@ -187,6 +188,16 @@ class RunFolder:
         """Replace the best weights, usable as a checkpoint."""
         with self._writing():
             checkpoint.save(self.best, model, metadata)
+
+    def keep_weights(self, epoch: int, model: FusionModel, metadata: Mapping[str, Any]) -> None:
+        """Keep the weights of an epoch, usable as a checkpoint."""
+        with self._writing():
+            (self.path / "weights").mkdir(exist_ok=True)
+            checkpoint.save(self.weights_file(epoch), model, metadata)
+
+    def weights_file(self, epoch: int) -> Path:
+        """Where the weights of an epoch lie, if they were kept."""
+        return self.path / f"weights/epoch_{epoch:03d}.safetensors"
 
     def write_strip(self, epoch: int, png: bytes) -> None:
         """Keep the picture strip of an epoch."""

@@ -135,7 +135,8 @@ class Study:
                     # Nothing is validated: the patient left out must not choose the epoch.
                     config = self.plan.candidates[name].with_options(
                         {**self.plan.stages[stage], "seed": seed, "val_fraction": 0.0,
-                         "held_out": (), "metrics_every": 0, "strips": 0}
+                         "held_out": (), "metrics_every": 0, "strips": 0,
+                         "keep_weights": False}
                     )  # fmt: skip
                     path = self.out / stage / name / f"without-{patient}-seed{seed}"
                     found.append(Fold(stage, name, patient, seed, config, path))

@@ -62,6 +62,15 @@ def signed_table() -> NDArray[np.uint8]:
     return _bytes(colour, np.full((256, 1), 255.0))
 
 
+def change_table() -> NDArray[np.uint8]:
+    """Layer for differences over an image: purple below zero, clear at zero, green above."""
+    position = np.linspace(-1, 1, 256)[:, None]
+    strength = np.abs(position) ** 0.6
+    end = np.where(position < 0, np.array(rgb("#a64ee6")), np.array(rgb("#2fc25b")))
+    # Darker towards zero as well, so that a legend without opacity reads the same.
+    return _bytes(end * strength + np.array(rgb(GROUND)) * (1 - strength), 255 * strength)
+
+
 def _bytes(colour: NDArray[np.float64], opacity: NDArray[np.float64]) -> NDArray[np.uint8]:
     table: NDArray[np.uint8] = np.rint(np.hstack((colour, opacity))).astype(np.uint8)
     return table

@@ -55,16 +55,25 @@ def pair_stage(fused: Fused, height: int = 500) -> Position | None:
         Row and column of the picked pixel, None before the first pick.
     """
     pair = fused.pair
-    presets = {"ct": _presets(pair.ct), "mri": _presets(pair.mri)}
     state = viewer(
         pair_panels(pair), key=_key("pair", pair), height=height, blend=(0, 1),
-        spacing=pair.ct.spacing, orientation=letters(pair), presets=presets,
+        spacing=pair.ct.spacing, orientation=letters(pair), presets=source_presets(pair),
     )  # fmt: skip
-    if changed := _changed_windows(state.windows):
+    take_windows(state.windows)
+    return None if state.pick is None else (state.pick.row, state.pick.col)
+
+
+def source_presets(pair: FusedPair) -> dict[str, list[Preset]]:
+    """The windows that a viewer offers for CT and MRI."""
+    return {"ct": _presets(pair.ct), "mri": _presets(pair.mri)}
+
+
+def take_windows(windows: Mapping[str, Any]) -> None:
+    """Take windows that were changed in a viewer over into the session, and fuse anew."""
+    if changed := _changed_windows(windows):
         for slot, (center, width) in changed.items():
             session.set_window(slot, Window(center, width, "LINEAR_EXACT"))
         st.rerun()
-    return None if state.pick is None else (state.pick.row, state.pick.col)
 
 
 def parts_stage(fused: Fused, attribution: Attribution) -> None:

@@ -3,8 +3,10 @@
 import streamlit as st
 
 from fusion_core.checkpoint import CheckpointError, load
+from trainer.kept import kept_epochs
 from trainer.run_folder import RunFolder
 from ui import session
+from ui.compare import state as compared
 from ui.training import launch, state, sweeps_launch
 from ui.training.history import RunView, in_sweep
 from ui.training.publishing import publish_run
@@ -28,6 +30,12 @@ def actions(view: RunView) -> None:
         with st.popover("Train longer", icon=":material/play_arrow:"):
             _longer(view)
     publish_button(view)
+    if folder.best.is_file() and st.button(
+        "Open in Compare", icon=":material/compare:", key="train-compare"
+    ):
+        moving = f"{'run' if kept_epochs(folder) else 'last'}:{view.name}"
+        compared.compare([moving, f"best:{view.name}", "rule:mean"])
+        st.switch_page("pages/compare.py")
 
 
 def publish_button(view: RunView) -> None:

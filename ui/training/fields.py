@@ -31,6 +31,7 @@ LABELS = {
     "gate_start": "Gate start, logit",
     "metrics_every": "Metrics every",
     "strips": "Pairs drawn",
+    "keep_weights": "Keep every epoch",
     "report_every": "Report every",
     "threads": "CPU threads",
     "tensorboard": "TensorBoard events",

@@ -108,7 +108,7 @@ def evolving(path: Path, config: TrainConfig, alive: bool) -> None:
         st.caption("The pictures of this epoch cannot be read; choose another epoch.")
         return
     convex = len(config.model.gates) == 1
-    st.html(_html(strip, gate, epoch, convex))
+    st.html(strip_html(strip, gate, epoch, convex))
     if strip.masks:
         st.html(legend_html(gate, convex))
 
@@ -132,7 +132,8 @@ def _epoch(name: str, epochs: list[int], alive: bool) -> int:
     return int(st.select_slider("Epoch", epochs, key=key, label_visibility="collapsed"))
 
 
-def _html(strip: Strip, gate: str, epoch: int, convex: bool) -> str:
+def strip_html(strip: Strip, gate: str, epoch: int, convex: bool) -> str:
+    """One pair of an epoch: its images, and the masks of one gate with their means."""
     images = "".join(_figure(title, tile, title) for title, tile in strip.pictures.items())
     table = colours.gate_table(gate, convex)
     masks = "".join(

@@ -271,10 +271,7 @@ def _overlay(views: Sequence[RunView], chosen: bool) -> None:
     if not drawn:
         st.caption("No epoch is done yet, so there are no curves to lay over each other.")
         return
-    theme.section(
-        "Curves over each other",
-        f"The {len(drawn)} chosen runs." if chosen else f"The {len(drawn)} newest runs shown.",
-    )
+    theme.section("Curves over each other", _which(len(drawn), chosen))
     titles = curves.quantities()
     state.prepare("train-quantity", "val_total")
     quantity = st.selectbox(
@@ -286,6 +283,12 @@ def _overlay(views: Sequence[RunView], chosen: bool) -> None:
     if quantity in ("val_total", "train_total") and len(different) > 1:
         st.caption("These runs minimise different losses: compare metrics, not totals.")
     theme.chart(curves.overlay_figure(drawn, quantity), "train-overlay", titles[quantity])
+
+
+def _which(count: int, chosen: bool) -> str:
+    if count == 1:
+        return "The chosen run." if chosen else "The newest run."
+    return f"The {count} {'chosen' if chosen else 'newest'} runs."
 
 
 def newest(count: int) -> list[str]:
