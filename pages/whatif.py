@@ -26,7 +26,7 @@ def bench(fused: Fused) -> None:
     chosen = whatif_stage(fused, change)
     with menu:
         export_altered(fused, chosen)
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.container(key="stack-whatif").columns([3, 2], gap="large")
     with left:
         numbers(fused, chosen)
     with right:

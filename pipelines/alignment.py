@@ -152,7 +152,7 @@ def warning(found: Check, spacing: tuple[float, float] | None) -> str:
         return ""
     return (
         f"The MRI fits the CT better {describe(found.shift, spacing)}: mutual information grows "
-        f"by {found.gain:.0%}."
+        f"by {100 * found.gain:.0f} %."
     )
 
 

@@ -290,7 +290,7 @@ def _is_convex(pair: FusedPair, masks: Masks) -> bool:
 def _share_text(pair: FusedPair) -> str:
     share = ct_share(pair.result)
     if share is not None:
-        return f"{share:.1%} by attribution"
+        return f"{100 * share:.1f} % by attribution"
     return "unknown (pixel rule)" if pair.result.masks is None else "none (black image)"
 
 

@@ -163,5 +163,6 @@ def _notes_on_result(result: FusionResult, head: NDArray[np.bool_]) -> list[str]
     if share < CLIPPING_NOTE:
         return []
     return [
-        f"{share:.0%} of the head's pixels leave the range from black to white and are clipped."
+        f"{100 * share:.0f} % of the head's pixels leave the range from black to white and are "
+        "clipped."
     ]

@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -192,6 +193,15 @@ def test_largest_parts_come_first_with_their_signs(parts: Attribution) -> None:
                if w[0] in "+−0"]  # fmt: skip
     assert len(numbers) == 4
     assert [abs(n) for n in numbers] == sorted((abs(n) for n in numbers), reverse=True)
+
+
+def test_parts_that_show_as_zero_are_not_named(parts: Attribution) -> None:
+    """A part below a twentieth of a grey level is left out, and black has no parts at all."""
+    found = pixel(parts, 128, 128)
+    tiny = tuple(1e-5 for _ in found.names)
+    one = replace(found, ct=(0.5, *tiny[1:]), mri=tiny)
+    assert largest_parts(one) == f"Largest parts, in grey levels: {found.names[0]} from CT +127.5."
+    assert largest_parts(replace(found, ct=tiny, mri=tiny)) == "Every part is 0 here."
 
 
 def test_footprints_are_told_in_pixels_and_mm_where_known() -> None:

@@ -57,14 +57,17 @@ def remembered_pick(fused: Fused) -> Position | None:
 
 
 def largest_parts(parts: Breakdown) -> str:
-    """The parts that weigh most, the largest first, in grey levels."""
+    """The parts that weigh most, the largest first, in grey levels; those that show as 0 not."""
     named = [
         (f"{band} from {source}", figures.GREY * value)
         for source, values in (("CT", parts.ct), ("MRI", parts.mri))
         for band, value in zip(parts.names, values, strict=True)
     ]
     named.sort(key=lambda entry: -abs(entry[1]))
-    words = ", ".join(f"{name} {figures.signed(value)}" for name, value in named[:LARGEST])
+    seen = [(name, text) for name, value in named if (text := figures.signed(value)) != "0.0"]
+    if not seen:
+        return "Every part is 0 here."
+    words = ", ".join(f"{name} {text}" for name, text in seen[:LARGEST])
     return f"Largest parts, in grey levels: {words}."
 
 

@@ -40,6 +40,9 @@ GROUPS: tuple[tuple[str, tuple[Row, ...]], ...] = (
 """Every metric once, by the question it helps to answer."""
 
 
+_OTHER = {"CT": "MRI", "MRI": "CT"}
+
+
 def number(value: float, unit: str = "") -> str:
     """A value with as many digits as it deserves, and its unit; a dash where there is none."""
     if math.isnan(value):
@@ -99,7 +102,7 @@ def reading(values: Mapping[str, float], mean: Mapping[str, float]) -> list[str]
     ]
     weak = _weaker(values)
     sentences.append(
-        f"The {weak} is kept less well than the other source; look there first."
+        f"The {weak} is kept less well than the {_OTHER[weak]}; look there first."
         if weak
         else "Neither source is neglected."
     )

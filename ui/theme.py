@@ -11,7 +11,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from pipelines.export import STAMP
-from ui.colours import CT, GRID, MRI, MUTED, PANEL, TEXT, rgb
+from ui.colours import CT, GRID, GROUND, MRI, MUTED, PANEL, TEXT, rgb
 
 NAME = "Wavelet Fusion"
 
@@ -22,6 +22,8 @@ LOGO = f"""<svg xmlns="http://www.w3.org/2000/svg" width="190" height="28" viewB
  stroke-linecap="round"/>
 <text x="36" y="19.5" font-family="'Source Sans',sans-serif" font-size="16.5" font-weight="600"
  fill="{TEXT}">{NAME}</text></svg>"""
+
+_EMPTY_RAIL = '[data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"]:empty'
 
 _CSS = f"""<style>
 header[data-testid="stHeader"] {{background: #0f151b; border-bottom: 1px solid {GRID};
@@ -88,6 +90,23 @@ table.twf td.k {{min-width: 8rem;}} table.twf abbr {{text-decoration: none; colo
   font-size: inherit;}}
 .twf-reading p {{font-size: inherit;}}
 .twf-scroll {{overflow-x: auto;}}
+table.twf-wrap th, table.twf-wrap th.n {{white-space: normal; vertical-align: bottom;}}
+table.twf-wrap td:first-child {{white-space: nowrap;}}
+[data-testid="stHtml"] a {{color: #7fd3d0;}}
+/* On the bright accent white would have a contrast of 2.1 to 1; this has 9. */
+[data-testid^="stBaseButton-primary"]:enabled, [data-testid^="stBaseButton-primary"]:enabled *,
+[data-tag], [data-tag] * {{color: {GROUND} !important;}}
+/* A rail that a view left empty gives its room to the view; only the logo stays. */
+.stApp:has({_EMPTY_RAIL}) section[data-testid="stSidebar"] {{position: absolute !important;
+  width: 14rem !important; height: 3rem !important; background: none; border: 0 !important;}}
+.stApp:has({_EMPTY_RAIL}) [data-testid="stSidebarCollapseButton"] {{display: none;}}
+.stApp:has({_EMPTY_RAIL}) header[data-testid="stHeader"] {{padding-left: 14.5rem;}}
+@media (max-width: 1180px) {{ /* beside the rail two columns would be too narrow to read */
+  [class*="st-key-stack-"] > div > [data-testid="stHorizontalBlock"],
+  [class*="st-key-stack-"] > [data-testid="stHorizontalBlock"] {{flex-wrap: wrap;}}
+  [class*="st-key-stack-"] > div > * > [data-testid="stColumn"],
+  [class*="st-key-stack-"] > * > [data-testid="stColumn"] {{min-width: 100%;}}
+}}
 :focus-visible {{outline: 2px solid #5ec4c0 !important; outline-offset: 1px;}}
 [data-testid="stSelectbox"] :focus-visible, [data-testid="stNumberInput"] input:focus-visible {{
   outline: none !important;}} /* their frames light up by themselves */

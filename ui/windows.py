@@ -73,7 +73,7 @@ def window_control(slot: Slot, label: str, source: Source, window: Window | None
     left, right = st.columns(2)
     span = max(image.value_range[1] - image.value_range[0], 1e-6)
     step = 1.0 if span > 20 else span / 100
-    form = "%.0f" if span > 20 else "%.3g"
+    form = "%.6g" if span > 20 else "%.3g"
     left.number_input(
         "Level", value=float(effective.center), step=step, format=form,
         key=f"{stem}-level", on_change=typed,

@@ -64,6 +64,27 @@ def test_first_screen_shows_three_images_and_no_error(page: Any) -> None:
     assert page.get_by_test_id("stAlert").count() == 0
 
 
+def test_the_first_page_answers_to_its_name_as_well(page: Any, app_address: str) -> None:
+    """The address /fuse leads to the first page instead of to "Page not found"."""
+    page.goto(f"{app_address}/fuse")
+    page.get_by_role("heading", name="Fuse", exact=True).wait_for()
+    settled(page)
+    assert page.url.rstrip("/") == app_address
+    assert page.get_by_text("Page not found").count() == 0
+
+
+def test_no_table_is_cut_on_a_small_screen(page: Any) -> None:
+    """At 1024 x 768 the tables of What-if and Alignment show their last column."""
+    page.set_viewport_size({"width": 1024, "height": 768})
+    for place in ("What-if", "Alignment"):
+        page.get_by_role("link", name=place, exact=True).first.click()
+        page.get_by_role("heading", name=place, exact=True).wait_for()
+        table = page.locator(".twf-scroll").first
+        table.wait_for()
+        settled(page)
+        assert table.evaluate("e => e.scrollWidth - e.clientWidth") <= 1
+
+
 def test_no_sideways_scrolling_on_a_small_screen(page: Any) -> None:
     """Nothing is wider than the window at 1024 x 768, on any page."""
     page.set_viewport_size({"width": 1024, "height": 768})

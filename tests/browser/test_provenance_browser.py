@@ -98,6 +98,9 @@ def test_a_pick_on_fuse_is_kept_for_taking_it_apart(page: Any) -> None:
     page.get_by_text("Pixel x").first.wait_for()
     settled(page)
     assert the_sum(page) == before
+    # The crosshair of the viewer there stands on it as well.
+    at = page.get_by_text("what each subband brought").first.inner_text().split(":")[0]
+    assert page.get_by_text(f"{at.removeprefix('Pixel ')} ·").first.is_visible()
 
 
 def test_the_ct_part_is_taken_home(page: Any) -> None:

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from imaging.shift import Shift
 from pipelines.alignment import AXES, Axis
 from ui.alignment.work import Qualities
-from ui.colours import CT, GRID, MRI, MUTED, SHOWN, TEXT
+from ui.colours import GRID, MUTED, SHOWN, TEXT
 
 AXIS_TITLES: dict[Axis, str] = {
     "right": "right, px",
@@ -20,8 +20,10 @@ QUALITY_NAMES = {
     "loaded": "with the CT and the MRI not moved",
 }
 _LINE = "#5ec4c0"
+_SECOND = "#d7a5e8"
+"""Neither is CT's or MRI's colour: each curve judges both images."""
 _PLACES = ("x", "x2", "x3")
-_DOMAINS = ((0.0, 0.315), (0.3425, 0.6575), (0.685, 1.0))
+_DOMAINS = ((0.0, 0.3), (0.35, 0.65), (0.7, 1.0))
 
 Series = Mapping[Axis, Sequence[tuple[float, float]]]
 
@@ -52,7 +54,7 @@ def quality_curves(own: Mapping[Axis, Sequence[tuple[float, Qualities]]], at: Sh
     data = []
     for place, axis in zip(_PLACES, AXES, strict=True):
         points = sorted(own[axis], key=lambda point: point[0])
-        for name, colour in (("own", MRI), ("loaded", CT)):
+        for name, colour in (("own", _LINE), ("loaded", _SECOND)):
             values = [(value, getattr(found, name)) for value, found in points]
             data.append(
                 _line(place, axis, values, colour)

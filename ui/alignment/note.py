@@ -61,5 +61,5 @@ def _fits(distance: float, gain: float) -> str:
         return "The MRI fits best where it lies: no step in any direction adds mutual information."
     return (
         f"No clear misfit: the best place found lies {distance:.1f} px away on the mean and adds "
-        f"only {gain:.1%} of mutual information, too little or too uneven to act on."
+        f"only {100 * gain:.1f} % of mutual information, too little or too uneven to act on."
     )

@@ -49,7 +49,7 @@ def bench(fused: Fused) -> None:
     shift = _sliders(fused)
     state.remember(shift)
     moved = work.moved(fused, shift)
-    left, right = st.columns([5, 6], gap="medium")
+    left, right = st.container(key="stack-alignment").columns([5, 6], gap="medium")
     with left:
         stage.sources_stage(fused, moved, VIEWER)
     with right:

@@ -103,7 +103,7 @@ def measures(fused: Fused, shift: Shift, band: str | None) -> list[Measure]:
 def measures_html(found: list[Measure]) -> str:
     """A table with a column for every measure."""
     heads = "".join(
-        f"<th class='n'>{m.title} <abbr title='{ARROWS[m.direction]}'>{SYMBOLS[m.direction]}"
+        f"<th class='n'>{m.title}&nbsp;<abbr title='{ARROWS[m.direction]}'>{SYMBOLS[m.direction]}"
         f"</abbr><br><small>{m.small}</small></th>"
         for m in found
     )
@@ -113,7 +113,7 @@ def measures_html(found: list[Measure]) -> str:
         ("Change", _cells([_difference(m) for m in found])),
     )
     lines = "".join(f"<tr><td>{title}</td>{cells}</tr>" for title, cells in rows)
-    table = f"<table class='twf'><tr><th></th>{heads}</tr>{lines}</table>"
+    table = f"<table class='twf twf-wrap'><tr><th></th>{heads}</tr>{lines}</table>"
     return f"<div class='twf-scroll'>{table}</div>"
 
 

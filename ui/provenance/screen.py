@@ -29,10 +29,10 @@ def bench(fused: Fused, attribution: Attribution) -> None:
     scope.follow(fused, state)
     kind, band, part = _controls(attribution)
     found = scope.scope_of(fused, kind, state)
-    if found.kind == "Pixel":
-        remember_pick(fused, (found.box[0], found.box[1]))
+    marked = (found.box[0], found.box[1]) if found.kind == "Pixel" else None
+    remember_pick(fused, marked)
     outline = _footprint(fused, found, band)
-    provenance_stage(fused, attribution, part, outline)
+    provenance_stage(fused, attribution, part, outline, marked)
     parts = _breakdown(attribution, found)
     left, right = st.columns(2, gap="large")
     with left:

@@ -74,7 +74,7 @@ def energy_section(fused: Fused) -> None:
     theme.section("Where the energy of the two sources is", energy_sentence(ct, mri))
     kind = st.segmented_control(
         "Energy of LL", ["raw", "mean removed"], default="raw", key="provenance-energy",
-        required=True,
+        required=True, format_func=str.capitalize,
         help="Raw counts brightness itself; with the mean removed only contrast counts.",
     )  # fmt: skip
     theme.chart(
@@ -87,9 +87,9 @@ def energy_sentence(ct: tuple[BandEnergy, ...], mri: tuple[BandEnergy, ...]) -> 
     """How much LL holds, raw and with the mean removed, of both sources."""
     name = ct[0].band
     return (
-        f"Before any mask, {name} holds {ct[0].raw:.1%} of the CT's and {mri[0].raw:.1%} of the "
-        f"MRI's energy (sum of squared coefficients); with the mean removed {ct[0].centred:.1%} "
-        f"and {mri[0].centred:.1%}."
+        f"Before any mask, {name} holds {100 * ct[0].raw:.1f} % of the CT's and "
+        f"{100 * mri[0].raw:.1f} % of the MRI's energy (sum of squared coefficients); with the "
+        f"mean removed {100 * ct[0].centred:.1f} % and {100 * mri[0].centred:.1f} %."
     )
 
 
@@ -109,4 +109,6 @@ def clipping_sentence(fused: Fused, attribution: Attribution) -> str:
     if share == 0:
         return "Here clipping changes no pixel by more than half a grey level."
     largest = figures.GREY * float(attribution.clipping.abs().max())
-    return f"Clipping changes {share:.2%} of the pixels, by {largest:.0f} grey levels at most."
+    return (
+        f"Clipping changes {100 * share:.2f} % of the pixels, by {largest:.0f} grey levels at most."
+    )

@@ -34,7 +34,11 @@ def seen_so_far(pair: FusedPair) -> ViewerState:
 
 
 def provenance_stage(
-    fused: Fused, attribution: Attribution, part: Part | None, outline: Box | None
+    fused: Fused,
+    attribution: Attribution,
+    part: Part | None,
+    outline: Box | None,
+    marked: tuple[int, int] | None,
 ) -> None:
     """Show CT, MRI, the fused image and, where one is chosen, the image of one part.
 
@@ -43,6 +47,7 @@ def provenance_stage(
         attribution: its parts.
         part: the one to show beside them.
         outline: a footprint to draw.
+        marked: the pixel taken apart, such as one that was picked on another page.
     """
     pair = fused.pair
     panels = pair_panels(pair)
@@ -51,6 +56,7 @@ def provenance_stage(
     viewer(
         panels, key=stage_key(pair), height=430, blend=(0, 1), spacing=pair.ct.spacing,
         orientation=letters(pair), outline=None if outline is None else Roi(*outline),
+        marked=marked,
         on_windows=lambda: _take_windows(stage_key(pair)),
     )  # fmt: skip
 

@@ -40,6 +40,7 @@ def viewer(
     spacing: tuple[float, float] | None = None,
     orientation: tuple[str, str, str, str] | None = None,
     outline: Roi | None = None,
+    marked: tuple[int, int] | None = None,
     presets: Mapping[str, Sequence[Preset]] | None = None,
     mixture: Mixture | None = None,
     on_windows: Callable[[], None] | None = None,
@@ -61,6 +62,7 @@ def viewer(
         spacing: Pixel size (row_mm, col_mm) of the common grid.
         orientation: Letters at the (left, right, top, bottom) edge.
         outline: A rectangle to draw dashed, such as the footprint of a wavelet.
+        marked: Row and column where the crosshair stands at first; what the user picks wins.
         presets: Windows to offer per role.
         mixture: Parts that the viewer adds up live, with a slider each beside the images.
         on_windows: Called before the next run when a window was released; it may read
@@ -81,6 +83,7 @@ def viewer(
         spacing=spacing,
         orientation=orientation,
         outline=outline,
+        marked=marked,
         presets=presets or {},
         mixture=mixture,
     )

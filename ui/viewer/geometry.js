@@ -132,6 +132,11 @@ function format(value, decimals) {
   return Number(text) === 0 ? (0).toFixed(decimals) : text;
 }
 
+/** A number with at least one decimal's exactness, but without zeros at its end: 127.5, 40. */
+function short(value, decimals) {
+  return String(Number(format(value, Math.max(1, decimals))));
+}
+
 /** A round length (1, 2 or 5 times a power of ten) that is at most `most`. */
 function roundLength(most) {
   const power = 10 ** Math.floor(Math.log10(most));

@@ -32,6 +32,7 @@ def pack(
     outline: Any,
     presets: Mapping[str, Sequence[Preset]],
     mixture: Mixture | None = None,
+    marked: tuple[int, int] | None = None,
 ) -> bytes:
     """Lay out header and samples for viewer.js; every blob's offset is a multiple of 8."""
     blobs = _Blobs()
@@ -47,6 +48,7 @@ def pack(
         "spacing": spacing,
         "orientation": orientation,
         "outline": outline._asdict() if outline is not None else None,
+        "marked": {"row": marked[0], "col": marked[1]} if marked is not None else None,
         "presets": {
             role: [{"name": p.name, "center": p.center, "width": p.width} for p in rows_of]
             for role, rows_of in presets.items()

@@ -70,6 +70,7 @@ class Viewer {
     this.presets = header.presets;
     this.adoptMixture(header.mix, blob);
     this.adoptWindows(header, last);
+    if (!last) this.cross = header.marked;
     if (!last || last.mode !== header.mode) this.mode = header.mode;
     if (!this.pair) this.mode = "side";
     if (!last || last.opacity !== header.opacity) this.opacity = header.opacity;
@@ -221,7 +222,7 @@ class Viewer {
     return indices.map((i) => [this.pictures[i], this.windowOf(this.pictures[i])])
       .filter(([, window]) => window)
       .map(([{ meta }, [center, width]]) => `${indices.length > 1 ? `${meta.title} ` : ""}W ${
-        format(width, meta.decimals)} L ${format(center, meta.decimals)}`)
+        short(width, meta.decimals)} L ${short(center, meta.decimals)}`)
       .join("   ");
   }
 

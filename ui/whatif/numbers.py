@@ -53,7 +53,7 @@ def _line(name: str, learned: float, altered: float) -> str:
     word = verdict(learned, altered, metric.direction)
     strong = "b" if word in ("better", "worse") else "span"
     return (
-        f"<tr><td title='{escape(metric.description)}'>{escape(metric.title)} "
+        f"<tr><td title='{escape(metric.description)}'>{escape(metric.title)}&nbsp;"
         f"<abbr title='{better}' aria-label='{better}'>{SYMBOLS[metric.direction]}</abbr></td>"
         f"<td class='n'>{_shown(learned, unit)}</td>"
         f"<td class='n'><b>{_shown(altered, unit)}</b></td>"
