@@ -69,9 +69,7 @@ def read_plan(path: Path) -> Plan:
     candidates, stages = {}, {s: dict(values.get(s, {})) for s in STAGES}
     for name, options in values["candidates"].items():
         if not name or not all(c.isalnum() or c in "-_." for c in name):
-            raise PlanError(
-                f"The candidate name {name!r} may hold letters, digits, -, _ and dots."
-            )
+            raise PlanError(f"The candidate name {name!r} may hold letters, digits, -, _ and dots.")
         try:
             base = preset(values.get("base", "default")).with_options(values.get("options", {}))
             candidates[name] = base.with_options(options)
