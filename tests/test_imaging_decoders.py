@@ -92,7 +92,7 @@ def test_every_packaged_file_opens_with_pydicoms_values_or_gets_a_sentence() -> 
             result.voxels[kept], reference[kept], rtol=1e-6, atol=1e-3, err_msg=path.name
         )
         compared += 1
-    assert compared >= 40
+    assert compared >= 36
 
 
 def test_all_packaged_files_stay_far_below_two_gigabytes() -> None:
