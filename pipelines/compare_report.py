@@ -188,12 +188,8 @@ def difference_rows(comparison: Comparison, name: str) -> tuple[list[str], list[
     return head, body
 
 
-def write_comparison(comparison: Comparison, folder: Path, plots: bool = True) -> list[Path]:
-    """Write every table, and the plots as SVG, into a folder that is made if it is missing.
-
-    Raises:
-        InputError: the folder cannot be written.
-    """
+def comparison_files(comparison: Comparison, plots: bool = True) -> dict[str, str | bytes]:
+    """File name -> content of every table, and of the plots as SVG."""
     files: dict[str, str | bytes] = {
         "scores.csv": scores_csv(comparison),
         "summary.csv": summary_csv(comparison),
@@ -206,8 +202,18 @@ def write_comparison(comparison: Comparison, folder: Path, plots: bool = True) -
         from pipelines.plots import comparison_plots
 
         files |= comparison_plots(comparison)
+    return files
+
+
+def write_comparison(comparison: Comparison, folder: Path, plots: bool = True) -> list[Path]:
+    """Write every table, and the plots as SVG, into a folder that is made if it is missing.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; choose a folder for the tables.")
+    files = comparison_files(comparison, plots)
     for name, content in files.items():
         write_file(folder / name, content)
     return [folder / name for name in files]
