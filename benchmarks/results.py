@@ -149,7 +149,8 @@ def _published(seed: Row, claims: Mapping[str, float]) -> str:
         ["Parameters", "~2M", f"{claims['parameters_seed']:,.0f} by its own layers", "refuted"],
         [
             "Training time", "~2 hours, RTX 3080",
-            f"{claims['training_minutes']:.1f} min for {claims['training_epochs']:.0f} epochs, CPU",
+            f"{claims['training_minutes']:.1f} min for {claims['training_epochs']:.0f} epochs, one "
+            "thread of a busy CPU",
             "refuted: far less is needed",
         ],
         [
