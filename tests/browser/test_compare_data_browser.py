@@ -102,7 +102,7 @@ def test_an_upload_is_compared_with_the_shells_numbers(
     settled(tab)
     wide = "e => e.scrollWidth - e.clientWidth"
     assert tab.get_by_test_id("stMain").evaluate(wide) <= 1
-    tab.get_by_role("button", name="Open", exact=True).first.click()
+    tab.get_by_role("button", name="Open pair").first.click()
     tab.get_by_text("Link to this comparison").wait_for()
     settled(tab)
     assert tab.locator("canvas.v-canvas").count() == 4

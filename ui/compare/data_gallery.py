@@ -93,7 +93,7 @@ def _card(
         keys = [job.task.keys.get(name, "") for name in names]
         if pair is not None and all(keys):
             st.button(
-                "Open", icon=":material/open_in_full:", key=f"data-open-{loss.image}",
+                "Open pair", icon=":material/open_in_full:", key=f"data-open-{loss.image}",
                 type="tertiary", on_click=open_pair, args=(pair, keys),
                 help="This pair with both methods in the one-pair view.",
             )  # fmt: skip
