@@ -77,6 +77,7 @@ class DicomFile:
         shape: (rows, columns).
         colour: three samples per pixel.
         inverted: the file stores white as 0.
+        sop_class: identifier of the kind of object; "" where there is none.
         instance: identifier of the file's object; "" where there is none.
         number: (0020,0013) Instance Number, 0 where there is none.
         expected: how many images the file says its acquisition has, None where it does not.
@@ -90,6 +91,7 @@ class DicomFile:
     shape: tuple[int, int]
     colour: bool
     inverted: bool
+    sop_class: str
     instance: str
     number: int
     acquisition: str
@@ -163,6 +165,9 @@ def _file(dataset: Dataset, source: Source) -> DicomFile:
         shape=(rows, columns),
         colour=samples == 3,
         inverted=str(dataset.get("PhotometricInterpretation")) == "MONOCHROME1",
+        sop_class=str(
+            dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or ""
+        ),
         instance=str(dataset.get("SOPInstanceUID") or ""),
         number=int(_number(dataset.get("InstanceNumber")) or 0),
         acquisition=str(dataset.get("AcquisitionNumber") or ""),

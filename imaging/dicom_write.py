@@ -79,7 +79,7 @@ class Source:
 
 
 def fused_series(
-    voxels: NDArray[np.floating[Any]],
+    voxels: NDArray[np.floating[Any]] | NDArray[np.uint16],
     affine: Matrix,
     derivation: Derivation,
     *,
@@ -95,7 +95,8 @@ def fused_series(
     no dates and no source references, which would lead back to the patient.
 
     Args:
-        voxels: (K, H, W) fused values; what leaves [0, 1] is clamped, as on the screen.
+        voxels: (K, H, W) fused values; what leaves [0, 1] is clamped, as on the screen. Integers
+            are stored as they are, 0 to :data:`WHITE`.
         affine: (4, 4), from (column, row, slice, 1) to LPS millimetres; the CT's.
         derivation: how the images were made.
         identity: patient and study to file them under; None de-identifies.
@@ -287,7 +288,9 @@ def _decimal(value: float) -> str:
     return format_number_as_ds(0.0 if abs(number) < 1e-10 else number)
 
 
-def _stored(values: NDArray[np.floating[Any]]) -> NDArray[np.uint16]:
+def _stored(values: NDArray[np.floating[Any]] | NDArray[np.uint16]) -> NDArray[np.uint16]:
+    if values.dtype == np.uint16:
+        return np.minimum(values, np.uint16(WHITE))
     if not np.isfinite(values).all():
         raise ValueError("DICOM cannot hold NaN or infinity; replace such values first.")
     return np.rint(np.clip(values.astype(np.float64), 0, 1) * WHITE).astype(np.uint16)

@@ -26,6 +26,7 @@ from pipelines.fuse import FusedPair, ct_share, to_8bit
 from pipelines.methods import Method, MethodError
 
 STAMP = "Research, not for diagnosis"
+NO_HU = "A fused value has no HU: measure densities in the CT, not in the fused image."
 PROGRAM = f"trainable-wavelet-fusion {__version__}"
 CAPTION_MIN_WIDTH = 160
 CAPTION_SIZE = 10
@@ -44,6 +45,7 @@ def stamp(pair: FusedPair) -> dict[str, str]:
     text = {
         "Software": PROGRAM,
         "Warning": STAMP,
+        "Value": NO_HU,
         "Title": pair.name,
         "Method": method_label(pair.method),
         "CT share": _share_text(pair),

@@ -11,15 +11,13 @@ from numpy.typing import NDArray
 
 from fusion_core.metrics import METRICS, Scores
 from fusion_core.provenance import contributions
-from imaging.image import Image
 from imaging.windowing import Window
 from imaging.write import encode_png
 from pipelines.evaluate import ARROWS
-from pipelines.export import DEFINITIONS, PROGRAM, STAMP, method_label
+from pipelines.export import DEFINITIONS, NO_HU, PROGRAM, STAMP, method_label
 from pipelines.fuse import FusedPair, ct_share, to_8bit
 from pipelines.hidden import DIMMED, Region, pair_regions, sentence
 
-NO_HU = "A fused value has no HU: measure densities in the CT, not in the fused image."
 SHOWN = ("SSIM_Avg", "Qabf", "SCD", "MI_Avg", "VIF", "Nabf")
 """The metrics of the page: likeness, edges, detail of both, information, artefacts."""
 
@@ -83,6 +81,7 @@ def make_report(
     *,
     title: str = "Fused CT and MRI",
     place: str = "",
+    grid: str = "the CT's",
     regions: Sequence[Region] | None = None,
 ) -> Report:
     """Gather what the page says of a fused pair.
@@ -95,6 +94,7 @@ def make_report(
         alignment: one sentence: how the MRI came onto the CT's grid.
         title: the heading.
         place: which slice, such as "Slice 45 of 120".
+        grid: whose pixels the fused image has.
         regions: the dimmed ones, if they are already there.
     """
     found = tuple(pair_regions(pair) if regions is None else regions)
@@ -113,13 +113,13 @@ def make_report(
         title,
         place,
         (
-            Picture("CT", _window(pair.ct, pair.windows[0]), to_8bit(pair.ct01)),
-            Picture("MRI", _window(pair.mri, pair.windows[1]), to_8bit(pair.mri01)),
+            Picture("CT", window_words(pair.ct.unit, pair.windows[0]), to_8bit(pair.ct01)),
+            Picture("MRI", window_words(pair.mri.unit, pair.windows[1]), to_8bit(pair.mri01)),
             Picture("Fused", "0 to 1, no HU", pair.fused8),
         ),
         row / column,
         shown,
-        _facts(pair, alignment),
+        _facts(pair, alignment, grid),
         ct_share(pair.result),
         _bands(pair),
         _metrics(scores),
@@ -234,7 +234,7 @@ def _bar(share: float) -> str:
     return f'<span class=track><span style="width:{100 * share:.1f}%"></span></span>'
 
 
-def _facts(pair: FusedPair, alignment: str) -> tuple[tuple[str, str], ...]:
+def _facts(pair: FusedPair, alignment: str, grid: str) -> tuple[tuple[str, str], ...]:
     height, width = pair.fused8.shape
     size = f"{width} × {height} pixels"
     if pair.ct.spacing is not None:
@@ -248,10 +248,10 @@ def _facts(pair: FusedPair, alignment: str) -> tuple[tuple[str, str], ...]:
         plural = "s" if levels > 1 else ""
         facts.append(("Wavelet", f"{pair.result.wavelet}, {levels} level{plural}"))
     facts += [
-        ("CT window", _window(pair.ct, pair.windows[0])),
-        ("MRI window", _window(pair.mri, pair.windows[1])),
+        ("CT window", window_words(pair.ct.unit, pair.windows[0])),
+        ("MRI window", window_words(pair.mri.unit, pair.windows[1])),
         ("Alignment", alignment),
-        ("Grid", f"the CT's, {size}"),
+        ("Grid", f"{grid}, {size}"),
     ]
     return tuple(facts)
 
@@ -274,11 +274,12 @@ def _metrics(scores: Scores) -> tuple[tuple[str, str], ...]:
     return tuple(rows)
 
 
-def _window(image: Image, window: Window | None) -> str:
+def window_words(unit: str, window: Window | None) -> str:
+    """A window in words: "0 to 80 HU"."""
     if window is None:
         return "full range of the file"
     low, high = window.limits
-    unit = image.unit if image.unit != "grey" else "in the file's own units"
+    unit = unit if unit != "grey" else "in the file's own units"
     curve = ", S-shaped" if window.function == "SIGMOID" else ""
     digits = 0 if high - low >= 50 else 2
     return f"{low:.{digits}f} to {high:.{digits}f} {unit}{curve}"

@@ -5,13 +5,12 @@ import math
 import textwrap
 from typing import Any
 
-from pipelines.export import PROGRAM, STAMP
+from pipelines.export import NO_HU, PROGRAM, STAMP
 from pipelines.report import (
     CT_COLOUR,
     MARK,
     MEANINGS,
     MRI_COLOUR,
-    NO_HU,
     Picture,
     Report,
     marks_of,

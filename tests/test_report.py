@@ -11,10 +11,11 @@ import pytest
 from fusion_core.model import PRESETS, FusionConfig
 from imaging.image import Image
 from imaging.windowing import preset
+from pipelines.export import NO_HU
 from pipelines.fuse import FusedPair, fuse_pair, scores
 from pipelines.hidden import Region
 from pipelines.methods import load_method
-from pipelines.report import NO_HU, SHOWN, Report, make_report, marks_of, report_html
+from pipelines.report import SHOWN, Report, make_report, marks_of, report_html
 from pipelines.report_pdf import report_pdf
 from tests.synthetic import picture, write_checkpoint
 
