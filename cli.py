@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from commands import compare, images, models, study, training
+from commands import clinical, compare, images, models, study, training
 from commands.shared import BAD_INPUT, DONE, STOPPED
 
 
@@ -46,6 +46,7 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     images.add_commands(commands)
     training.add_commands(commands, list(arguments))
     compare.add_commands(commands)
+    clinical.add_commands(commands)
     study.add_commands(commands)
     models.add_commands(commands)
     return parser

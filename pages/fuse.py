@@ -5,6 +5,7 @@ import streamlit as st
 from ui import theme
 from ui.alignment.note import alignment_note
 from ui.caches import Fused
+from ui.clinical_panel import clinical_panel
 from ui.controls import rail
 from ui.downloads import export_menu
 from ui.explain import pixel_panel
@@ -17,13 +18,14 @@ from ui.workspace import facts, fuse_current
 @st.fragment
 @guarded()
 def bench(fused: Fused) -> None:
-    """Viewer, the picked pixel and the headline numbers: a pick redraws only this."""
+    """Viewer, picked pixel, headline numbers, findings: a pick or region redraws only this."""
     pick = pair_stage(fused)
     left, right = st.columns(2, gap="large")
     with left:
         pixel_panel(fused, pick)
     with right:
         quality_panel(fused)
+    clinical_panel(fused)
 
 
 rail()

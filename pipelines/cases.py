@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fusion_core.phantom import CT_WINDOW, HeadConfig, Tissue, render_slice
+from fusion_core.phantom import CT_WINDOW, HeadConfig, Tissue, labels, render_slice
 from imaging.image import Image
 from imaging.windowing import Window, apply_window
 from imaging.write import encode_png
@@ -86,6 +87,11 @@ def render_case(case: Case) -> tuple[Image, Image]:
             orientation=EDGES,
         ),
     )  # fmt: skip
+
+
+def case_labels(case: Case) -> NDArray[np.uint8]:
+    """The tissue of every pixel of a case, (H, W) values of :class:`Tissue`."""
+    return labels(HeadConfig(seed=case.seed, lesions=case.lesions), case.z_mm)
 
 
 def write_cases(folder: Path) -> None:

@@ -3,13 +3,17 @@
 import hashlib
 from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from fusion_core.checkpoint import list_checkpoints
+from fusion_core.footprint import Box
 from fusion_core.metrics import Scores, evaluate
 from fusion_core.provenance import Attribution, attribute
 from imaging.windowing import Window
-from pipelines.cases import CASES, render_case
+from pipelines.cases import CASES, case_labels, render_case
+from pipelines.clinical_pair import Line, pair_lines
 from pipelines.fuse import FusedPair, fuse_pair, scores
 from pipelines.methods import Method, load_method
 from ui.models.held import held
@@ -81,6 +85,32 @@ def _scores(key: str, _pair: FusedPair) -> Scores:
 def scores_of(fused: Fused) -> Scores:
     """Every metric of a fused pair."""
     return _scores(fused.key, fused.pair)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _labels(name: str) -> NDArray[np.uint8]:
+    return case_labels(CASES[name])
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _lines(key: str, case: str | None, box: Box | None, _pair: FusedPair) -> tuple[Line, ...]:
+    regions = []
+    if box is not None:
+        mask = np.zeros(_pair.fused8.shape, np.bool_)
+        mask[box[0] : box[2], box[1] : box[3]] = True
+        regions.append(("Your region", mask))
+    return pair_lines(_pair, None if case is None else _labels(case), regions)
+
+
+def lines_of(fused: Fused, case: str | None, box: Box | None) -> tuple[Line, ...]:
+    """What must still be seen in a fused pair.
+
+    Args:
+        fused: the pair.
+        case: name of the bundled case that it is; None where the tissues are not known.
+        box: rows and columns of a drawn region, half open.
+    """
+    return _lines(fused.key, case, box, fused.pair)
 
 
 @st.cache_resource(show_spinner=False, max_entries=3)

@@ -16,7 +16,7 @@ from ui.caches import Fused
 from ui.explain import Position
 from ui.figures import GREY
 from ui.session import SLOTS, Slot
-from ui.viewer import Panel, Preset, viewer
+from ui.viewer import Panel, Preset, Roi, viewer, viewer_state
 from ui.windows import window_options
 
 Background = Literal["Fused", "CT", "MRI"]
@@ -61,6 +61,11 @@ def pair_stage(fused: Fused, height: int = 500) -> Position | None:
     )  # fmt: skip
     take_windows(state.windows)
     return None if state.pick is None else (state.pick.row, state.pick.col)
+
+
+def drawn_region(fused: Fused) -> Roi | None:
+    """The rectangle that is drawn in the pair's viewer."""
+    return viewer_state(_key("pair", fused.pair), fused.pair.fused8.shape).roi
 
 
 def source_presets(pair: FusedPair) -> dict[str, list[Preset]]:
