@@ -19,7 +19,7 @@ from fusion_core.clinical import (
     sight,
     surroundings,
 )
-from pipelines.clinical import CHECKS, Mark, bright_on_ct, mark
+from pipelines.clinical import CHECKS, FAINT, Mark, bright_on_ct, mark
 from pipelines.fuse import FusedPair
 from pipelines.hidden import BONE_HU, bright_regions
 
@@ -29,7 +29,7 @@ Bits = NDArray[np.bool_]
 MOST_REGIONS = 4
 """Bright regions that are listed, the most dimmed first."""
 
-STANDS_OUT = "Stands out: contrast-to-noise ratio"
+STANDS_OUT = "Stands out: contrast-to-noise ratio, below 0 where darker than its surroundings"
 BRIGHTNESS = "Brightness: grey levels of 255 above the surroundings"
 FAULTS = "Must not be there: grey levels of 255 at the worst place"
 
@@ -178,9 +178,12 @@ def _brightness(what: str, found: Sight, kept: float, place: str) -> Line:
 
 def _fault(key: str, fault: Fault, pixel: float, unit: str) -> Line:
     place = "" if fault.row is None else f"row {fault.row}, column {fault.column}"
-    if key == "invented" and fault.pixels:
-        place += f"; {fault.pixels * pixel:.0f} {unit} with {EDGE:.0f} grey levels or more"
     said = mark(fault.worst, "grey levels")
+    if key == "invented" and fault.pixels:
+        area = fault.pixels * pixel
+        place += f"; {area:.0f} {unit} with {EDGE:.0f} grey levels or more"
+        # A step that only a pixel or two have is not seen as an edge.
+        said = mark(max(min(fault.worst, area), FAINT), "grey levels")
     return Line(FAULTS, CHECKS[key].title, None, None, fault.worst, None, said, place)
 
 

@@ -19,7 +19,7 @@ from tests.synthetic import picture, write_checkpoint, write_folder, write_pair,
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = (
     "fuse", "batch", "evaluate", "train", "sweep", "runs", "checkpoints", "publish",
-    "provenance", "demo",
+    "provenance", "demo", "clinical",
 )  # fmt: skip
 
 

@@ -186,5 +186,5 @@ def test_the_fuse_page_shows_the_table(tmp_path: Path, monkeypatch: pytest.Monke
     upload(app, "ct", "a.png", ct)
     upload(app, "mri", "b.png", mri)
     assert not app.exception
-    assert "draw the viewer" in words(app)
+    assert "draw around it" in words(app)
     assert "Tumour" not in words(app)

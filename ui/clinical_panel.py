@@ -25,13 +25,15 @@ def clinical_panel(fused: Fused) -> None:
         theme.section("What must still be seen", "This image is too large to be searched; crop it.")
         return
     case, box = known_case(fused), drawn_region(fused)
+    unit = "mm" if fused.pair.ct.spacing else "pixels"
     lines = caches.lines_of(fused, case, None if box is None else (*box,))
-    theme.section("What must still be seen", _how(case is not None, box is not None))
+    theme.section("What must still be seen", _how(case is not None, box is not None, unit))
     st.html(table_html(lines))
     st.caption(
-        f"● kept: at least {KEPT:.0%} of what the better image shows; ◐ weaker; ○ lost: below "
-        f"{LOST:.0%}. What should not be there is clean below {FAINT:.0f} grey levels, ◐ faint, "
-        f"○ plain from {PLAIN:.0f}. Windows change these numbers. Not for diagnosis."
+        f"● kept: at least {100 * KEPT:.0f} % of what the better image shows; ◐ weaker; ○ lost: "
+        f"below {100 * LOST:.0f} %. What should not be there is clean below {FAINT:.0f} grey "
+        f"levels, ◐ faint, ○ plain from {PLAIN:.0f}; edges count as plain only where they also "
+        f"cover {PLAIN:.0f} mm². Windows change these numbers."
     )
 
 
@@ -66,11 +68,11 @@ def _row(line: Line) -> str:
         said = f"<span{bad}>{SIGNS[line.mark]} {line.mark}</span>"
     return (
         f"<tr><td>{escape(line.what)}</td>{numbers}<td class='n'><b>{_number(line.fused)}</b></td>"
-        f"<td class='n'>{kept}</td><td>{said}</td><td class='d'>{escape(line.place)}</td></tr>"
+        f"<td class='n'>{kept}</td><td class='m'>{said}</td><td class='d'>{escape(line.place)}</td></tr>"
     )
 
 
-def _how(known: bool, drawn: bool) -> str:
+def _how(known: bool, drawn: bool, unit: str) -> str:
     what = (
         "The lesions of this synthetic head are known, each compared with the healthy tissue "
         "around it."
@@ -79,8 +81,8 @@ def _how(known: bool, drawn: bool) -> str:
         "findings are not."
     )
     if drawn:
-        return f"{what} Your region is compared with what lies 1.5 to 5 mm around it."
-    return f"{what} To check a finding of your own, draw the viewer's Region tool around it."
+        return f"{what} Your region is compared with what lies 1.5 to 5 {unit} around it."
+    return f"{what} To check a finding of your own, draw around it with the viewer's Region tool."
 
 
 def _number(value: float | None) -> str:

@@ -76,7 +76,7 @@ table.twf td.n, table.twf th.n {{text-align: right; font-variant-numeric: tabula
 table.twf tr.g td {{color: {MUTED}; font-size: .78rem; letter-spacing: .05em;
   text-transform: uppercase; padding-top: .9rem; border-bottom: 1px solid {GRID};}}
 table.twf small {{color: {MUTED};}} table.twf td.d {{color: #b7c2cc;}}
-table.twf .twf-bad {{color: #f2938a; font-weight: 600;}}
+table.twf td.m {{white-space: nowrap;}} table.twf .twf-bad {{color: #f2938a; font-weight: 600;}}
 table.twf td.k {{min-width: 8rem;}} table.twf abbr {{text-decoration: none; color: {MUTED};}}
 .twf-thumbs {{display: grid; grid-template-columns: repeat(auto-fill, minmax(96px, 1fr));
   gap: .6rem; margin-top: .5rem;}}
