@@ -68,7 +68,8 @@ def _row(line: Line) -> str:
         said = f"<span{bad}>{SIGNS[line.mark]} {line.mark}</span>"
     return (
         f"<tr><td>{escape(line.what)}</td>{numbers}<td class='n'><b>{_number(line.fused)}</b></td>"
-        f"<td class='n'>{kept}</td><td class='m'>{said}</td><td class='d'>{escape(line.place)}</td></tr>"
+        f"<td class='n'>{kept}</td><td class='m'>{said}</td>"
+        f"<td class='d'>{escape(line.place)}</td></tr>"
     )
 
 
