@@ -29,14 +29,15 @@ def energy(fused: Fused) -> None:
 
 rail()
 fused = fuse_current()
-theme.page_head("Provenance", facts(fused) if fused else ())
+with st.container(horizontal=True, wrap=False, vertical_alignment="center"):
+    theme.page_head("Provenance", facts(fused) if fused else ())
+    how_to_read()
 if fused is not None:
     theme.notes(fused.pair.notes)
     attribution = attribution_of(fused)
     if attribution is None:
         st.info(no_parts(fused.pair), icon=":material/info:")
     else:
-        how_to_read()
         taken_apart(fused, attribution)
         with guarded():
             parts_section(fused, attribution)

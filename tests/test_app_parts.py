@@ -151,9 +151,9 @@ def test_windows_are_named_and_hu_presets_need_hu() -> None:
 
 
 def test_panels_hold_true_units_and_the_windows_that_were_fused(pair: FusedPair) -> None:
-    """The viewer gets HU, grey values and the fused image, with the applied windows."""
+    """The viewer gets HU, arbitrary units and the fused image, with the applied windows."""
     ct, mri, fused = pair_panels(pair)
-    assert (ct.unit, mri.unit, fused.unit) == ("HU", "grey value", "grey")
+    assert (ct.unit, mri.unit, fused.unit) == ("HU", "a.u.", "grey")
     slope, intercept = ct.value_map
     assert np.array_equal(ct.pixels * slope + intercept, pair.ct.pixels)
     assert ct.window == (40.0, 110.0)

@@ -140,10 +140,10 @@ def test_the_table_holds_both_shares_and_the_published_ones() -> None:
 
 
 def test_source_values_stand_in_their_own_unit(pair: FusedPair) -> None:
-    """A pixel's HU, grey value and fused grey level are those of the arrays."""
+    """A pixel's HU, MR signal and fused grey level are those of the arrays."""
     html = source_table(pair, (130, 99, 131, 100))
     assert f"{pair.ct.pixels[130, 99]:.5g}".replace("-", "−") + " HU" in html
-    assert f"{pair.mri.pixels[130, 99]:.5g} grey value" in html
+    assert f"{pair.mri.pixels[130, 99]:.5g} a.u." in html
     assert f"<b>{pair.fused8[130, 99]}</b>" in html
     assert "Mean ± SD" in source_table(pair, (100, 90, 120, 110))
 

@@ -1,5 +1,6 @@
 """Whether the app's words can be read: contrast by WCAG 2.2, criterion 1.4.3."""
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -14,6 +15,8 @@ SETTINGS = tomllib.loads(
 RAIL = SETTINGS["sidebar"]["backgroundColor"]
 READABLE = 4.5
 """Smallest contrast of small text."""
+SEEN = 3.0
+"""Smallest contrast of what shows where a control is and where the focus is (criterion 1.4.11)."""
 
 
 def luminance(colour: str) -> float:
@@ -49,3 +52,29 @@ def test_words_on_the_accent_are_dark() -> None:
     rule = next(line for line in theme._CSS.split("}\n") if "[data-tag]" in line)
     assert 'stBaseButton-primary"]:enabled' in rule
     assert f"color: {GROUND} !important" in rule
+
+
+@pytest.mark.parametrize("place", [SETTINGS, SETTINGS["sidebar"]], ids=["page", "rail"])
+def test_inputs_and_buttons_have_a_border_that_is_seen(place: dict[str, str]) -> None:
+    """Streamlit draws widgets' borders in borderColor; it stands out inside and outside of them."""
+    assert SETTINGS["showWidgetBorder"]
+    for ground in (place["backgroundColor"], place["secondaryBackgroundColor"]):
+        assert contrast(place["borderColor"], ground) >= SEEN
+
+
+@pytest.mark.parametrize("style", ["viewer/frame.css", "viewer/mixer.css", "lab/painter.css"])
+def test_controls_of_the_viewer_take_that_border(style: str) -> None:
+    """Menus and buttons of our own components are framed in the theme's colour as well."""
+    text = (Path(theme.__file__).parent / style).read_text("utf-8")
+    assert re.search(r"border(-color)?: [^;]*var\(--[vp]-edge\)", text)
+    for colour in re.findall(r"--[vp]-edge: var\(--st-border-color, (#\w{6})\)", text):
+        assert colour == SETTINGS["borderColor"]
+
+
+def test_the_focus_is_seen_on_every_ground() -> None:
+    """The ring around what the keyboard is on has the accent's colour and stands out."""
+    rule = next(line for line in theme._CSS.split("}\n") if ":focus-visible {outline: 2px" in line)
+    colour = re.search(r"solid (#\w{6})", rule)
+    assert colour
+    for ground in (GROUND, PANEL, RAIL, SETTINGS["sidebar"]["secondaryBackgroundColor"]):
+        assert contrast(colour[1], ground) >= SEEN

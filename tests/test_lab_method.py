@@ -1,6 +1,7 @@
 """The views of the fusion in the laboratory: what they compute, without a browser."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,7 @@ from ui.caches import Fused
 from ui.lab import lesson_later, lesson_numbers, method_training, mr_signal, paint_masks
 from ui.lab.lesson import asked_step
 from ui.lab.lesson_texts import LESSON
-from ui.lab.method_parts import Parts, array, band_panel, image_panel, parts_of
+from ui.lab.method_parts import Parts, array, band_panel, grid_spacing, image_panel, parts_of
 from ui.lab.method_sheet import render, sheet
 from ui.lab.method_steps import fused_bands, kept, method_steps
 from ui.lab.mr_signal import PRESETS as TIMES
@@ -75,6 +76,18 @@ def test_the_fused_bands_rebuild_the_fused_image(preset: str) -> None:
     parts = parts_by(network(preset))
     built = synthesise(fused_bands(parts), parts.wavelet, parts.size)
     torch.testing.assert_close(built, parts.pair.result.fused, atol=1e-5, rtol=0)
+
+
+def test_a_band_is_measured_in_the_millimetres_of_its_level() -> None:
+    """A coefficient of level j is 2^j pixels wide, so scale bars over bands stay true."""
+    how = network("deep")
+    ct, mri = (replace(image, spacing=(1.0, 0.5)) for image in images((64, 96)))
+    parts = parts_of(Fused(fuse_pair(ct, mri, how), "spaced"))
+    assert parts is not None
+    bands = dict(parts.ct.items())
+    for name, cover in (("LL3", 8), ("HL2", 4), ("HH1", 2)):
+        assert grid_spacing(parts, [band_panel(name, bands[name])]) == (cover, cover / 2)
+    assert grid_spacing(parts, [image_panel("CT", parts.pair.ct01)]) == (1.0, 0.5)
 
 
 def test_stepwise_reconstruction_ends_at_the_fused_image() -> None:

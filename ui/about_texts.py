@@ -45,7 +45,7 @@ IS_NOT = """
 - **Not a registration.** The two must show the same slice. The Alignment page warns where a rigid
   shift in the plane would fit better; it cannot mend another slice level or another angle of the
   head.
-- **Not a measurement.** A fused image shows grey values, not Hounsfield units. Measure on the
+- **Not a measurement.** A fused image shows grey levels, not Hounsfield units. Measure on the
   sources.
 - **Not a generator.** It adds no detail; it only chooses among what the two images hold.
 """

@@ -6,6 +6,7 @@ from fusion_core.provenance import Breakdown, pixel, region
 from pipelines.fuse import FusedPair
 from ui import caches, figures, theme
 from ui.caches import Fused
+from ui.windows import shown_unit
 
 Position = tuple[int, int]
 """Row and column from 0."""
@@ -111,7 +112,8 @@ def sum_html(parts: Breakdown, is_mean: bool) -> str:
 def _sources(pair: FusedPair, pick: Position) -> str:
     values = []
     for label, image, window in (("CT", pair.ct, pair.ct01), ("MRI", pair.mri, pair.mri01)):
-        unit = f" {image.unit}" if image.unit != "grey" else ""
         value, grey = float(image.pixels[pick]), 255 * float(window[pick])
-        values.append(f"{label} {value:.5g}{unit} → {grey:.0f} of 255 in its window")
+        values.append(
+            f"{label} {value:.5g} {shown_unit(image)} → grey level {grey:.0f} in its window"
+        )
     return "Sources at this pixel: " + "; ".join(values) + "."

@@ -86,7 +86,7 @@ def choose_methods(fused: Fused) -> list[Compared]:
         return found
     names = st.multiselect(
         "Compare with", others, key="masks-compare", max_selections=MOST_METHODS - 1,
-        placeholder="Add up to two checkpoints", width=330,
+        placeholder="Up to two more", width=200,
         help="Their masks of the same pair, under the same cursor.",
     )  # fmt: skip
     choice = session.get()

@@ -35,7 +35,7 @@ def masks_screen(fused: Fused) -> None:
 
 def _over_anatomy(fused: Fused) -> tuple[list[Compared], Gate]:
     place = st.empty()
-    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         methods = choose_methods(fused)
         gate: Gate = "CT"
         if not all(owner.convex for owner in methods):

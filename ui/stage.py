@@ -17,7 +17,7 @@ from ui.explain import Position
 from ui.figures import GREY
 from ui.session import SLOTS, Slot
 from ui.viewer import Panel, Preset, Roi, viewer, viewer_state
-from ui.windows import window_options
+from ui.windows import shown_unit, window_options
 
 Background = Literal["Fused", "CT", "MRI"]
 _SEEN = "twf_viewer_windows"
@@ -122,8 +122,7 @@ def band_heading(name: str) -> str:
 
 
 def _source(title: str, role: str, image: Image, window: Window | None) -> Panel:
-    unit = image.unit if image.unit != "grey" else "grey value"
-    return Panel.from_values(title, image.pixels, unit, role, extent(window, image))
+    return Panel.from_values(title, image.pixels, shown_unit(image), role, extent(window, image))
 
 
 def _presets(image: Image) -> list[Preset]:

@@ -40,7 +40,11 @@ section[data-testid="stSidebar"] [data-testid="stVerticalBlock"] {{gap: .6rem;}}
 [data-testid="stAlertContainer"] {{padding: .5rem .8rem; min-height: 0;}}
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {{
   color: {MUTED} !important; opacity: 1;}}
+/* Inputs and buttons have the theme's border; lines that only divide are quieter. */
+[data-testid="stExpander"] details, [data-testid="stMainBlockContainer"] hr {{
+  border-color: {GRID};}}
 section[data-testid="stSidebar"] hr {{border-color: #1f2932;}}
+section[data-testid="stSidebar"] {{border-right-color: {GRID} !important;}}
 [data-testid="stMainBlockContainer"] > [data-testid="stVerticalBlock"] {{gap: .7rem;}}
 .twf-head {{display: flex; align-items: center; gap: .9rem; min-height: 2rem; min-width: 0;}}
 .twf-head h1 {{font-size: 1.35rem; font-weight: 600; margin: 0; padding: 0;
@@ -93,6 +97,7 @@ table.twf td.k {{min-width: 8rem;}} table.twf abbr {{text-decoration: none; colo
 .twf-scroll {{overflow-x: auto;}}
 table.twf-wrap th, table.twf-wrap th.n {{white-space: normal; vertical-align: bottom;}}
 table.twf-wrap td:first-child {{white-space: nowrap;}}
+table.twf-tight th, table.twf-tight th.n {{white-space: normal; vertical-align: bottom;}}
 [data-testid="stHtml"] a {{color: #7fd3d0;}}
 /* On the bright accent white would have a contrast of 2.1 to 1; this has 9. */
 [data-testid^="stBaseButton-primary"]:enabled, [data-testid^="stBaseButton-primary"]:enabled *,

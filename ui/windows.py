@@ -27,6 +27,14 @@ def window_options(image: Image) -> dict[str, Window]:
     return options
 
 
+def shown_unit(image: Image) -> str:
+    """The unit of an image's own values; "a.u.", arbitrary units, where its file declares none.
+
+    "grey" on a screen always means a level of 0 to 255, as shown.
+    """
+    return "a.u." if image.unit == "grey" else image.unit
+
+
 def name_of(window: Window | None, image: Image) -> str:
     """How the menu calls a window: its name, or "Custom"."""
     options = window_options(image)
@@ -51,7 +59,6 @@ def window_control(slot: Slot, label: str, source: Source, window: Window | None
     effective = shown_window(source, window)
     current = name_of(window, image)
     names = list(options) + ([CUSTOM] if current == CUSTOM else [])
-    unit = image.unit if image.unit != "grey" else "grey value"
     # The key holds the window, so that a change made in the viewer shows here at once.
     stem = f"{slot}-{source.sha256[:16]}-{effective.center:g}-{effective.width:g}"
 
@@ -63,12 +70,13 @@ def window_control(slot: Slot, label: str, source: Source, window: Window | None
         session.set_window(slot, Window(float(level), float(width), "LINEAR_EXACT"))
 
     st.selectbox(
-        f"{label} window ({unit})", names, names.index(current), key=f"{stem}-name",
+        f"{label} window ({shown_unit(image)})", names, names.index(current), key=f"{stem}-name",
         on_change=chosen,
         help="Which values become black and white: level is the middle grey, width the span "
         "between black and white. "
         + ("The names give width/level in HU." if image.unit == "HU" else
-           "This file declares no Hounsfield units, so there are no HU presets."),
+           "This file declares no Hounsfield units, so there are no HU presets"
+           + (" and its values are in arbitrary units (a.u.)." if image.unit == "grey" else ".")),
     )  # fmt: skip
     left, right = st.columns(2)
     span = max(image.value_range[1] - image.value_range[0], 1e-6)

@@ -26,6 +26,35 @@ def test_high_density_screens_are_sharp(chromium: Any, viewer_address: str) -> N
     screen.page.close()
 
 
+EXTENT = """(e, box) => {
+    const k = e.viewer().ratio;
+    const [x, y, w, h] = [box.x, box.y, box.w, box.h].map((v) => Math.round(v * k));
+    const { data } = e.getContext('2d').getImageData(x, y, w, h);
+    const lit = (i) => data[4 * i] + data[4 * i + 1] + data[4 * i + 2] > 0;
+    let across = 0;
+    let down = 0;
+    for (let c = 0; c < w; c += 1) {
+        let n = 0;
+        for (let r = 0; r < h; r += 1) n += lit(r * w + c);
+        across += n > 0.2 * h;
+    }
+    for (let r = 0; r < h; r += 1) {
+        let n = 0;
+        for (let c = 0; c < w; c += 1) n += lit(r * w + c);
+        down += n > 0.2 * w;
+    }
+    return [across, down]; }"""
+"""Width and height of the image in a tile, counted from its pixels; a letter fills no line."""
+
+
+def test_pixels_that_are_not_square_keep_their_shape(screen: Screen) -> None:
+    """48 rows of 1 mm and 64 columns of 0.5 mm are drawn 48 high to 32 wide, in every tile."""
+    for tile in screen.settle()["tiles"]:
+        across, down = screen.canvas.evaluate(EXTENT, tile)
+        assert down > 200
+        assert down / across == pytest.approx(48 / 32, rel=0.02)
+
+
 def test_touch_pinches_and_taps(chromium: Any, viewer_address: str) -> None:
     """Two fingers zoom; a tap picks."""
     screen = Screen(chromium, viewer_address, has_touch=True)

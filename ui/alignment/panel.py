@@ -20,9 +20,9 @@ LABELS: dict[Axis, str] = {
 }
 
 INFORMATION = (
-    "Mutual information says how much the grey value of one image tells about the other's at the "
-    "same place. It needs no equal greys, only equal places, so it is highest where the two lie on "
-    "each other. Solid mark: the sliders. Dotted line: not moved."
+    "Mutual information says how much the brightness of one image tells about the other's at the "
+    "same place. It needs no equal brightness, only equal places, so it is highest where the two "
+    "lie on each other. White dot: the sliders. Dotted line: not moved."
 )
 
 INFORMATION_MORE = (
@@ -36,7 +36,7 @@ QUALITY = (
     "No: with its own sources, the share of edges kept (Qabf) may even rise where the MRI lies "
     "wrong, because doubled edges do not compete for one place. Judged by the pair that was not "
     "moved, every motion looks worse, whether or not that pair was aligned. So mutual information "
-    "decides."
+    "decides. White line: the sliders. Dotted line: not moved."
 )
 
 

@@ -96,7 +96,7 @@ def measures(fused: Fused, shift: Shift, band: str | None) -> list[Measure]:
         found.append(Measure(f"CT mask {band}", "mean, 0 to 1", "none", *means))
     change = np.abs(pair.fused8.astype(np.float64) - fused.pair.fused8)
     mean = float(change[fused.pair.head].mean()) if fused.pair.head.any() else 0.0
-    found.append(Measure("Change of the head", "mean of 255 greys", "none", 0.0, mean))
+    found.append(Measure("Change of the head", "mean, grey levels", "none", 0.0, mean))
     return found
 
 

@@ -26,6 +26,7 @@ class LabImage:
         pixels: (H, W) float32 in [0, 1].
         stem: how files made from it begin.
         spacing: (row, column) in mm; None where unknown.
+        orientation: patient directions at the (left, right, top, bottom) edge; None where unknown.
         notes: sentences about what was changed on the way in.
     """
 
@@ -34,6 +35,7 @@ class LabImage:
     pixels: NDArray[np.float32]
     stem: str
     spacing: tuple[float, float] | None = None
+    orientation: tuple[str, str, str, str] | None = None
     notes: tuple[str, ...] = ()
 
     @property

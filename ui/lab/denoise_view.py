@@ -70,8 +70,8 @@ def denoise_view(choice: LabChoice) -> None:
         + _box("PSNR before", f"{before:.2f} dB")
         + _box("PSNR after", f"{after:.2f} dB")
         + _box("Gain", f"{after - before:+.2f} dB".replace("-", "−"))
-        + _box("Threshold", f"{GREY * threshold:.1f} grey")
-        + _box("Noise, estimated", f"σ {GREY * noisy.estimate:.1f}")
+        + _box("Threshold (grey levels)", f"{GREY * threshold:.1f}")
+        + _box("Noise σ, estimated", f"{GREY * noisy.estimate:.1f}")
         + _box("Details below it", f"{100 * zeroed:.0f} %")
         + "</div>"
     )
@@ -132,7 +132,7 @@ def _stage(choice: LabChoice, noisy: Noisy, cleaned: Tensor, what: str) -> None:
     )  # fmt: skip
     viewer(
         panels, key=f"lab-denoise-{choice.image.key}", height=440, blend=(1, 2),
-        spacing=choice.image.spacing,
+        spacing=choice.image.spacing, orientation=choice.image.orientation,
     )  # fmt: skip
     st.caption(
         "Where anatomy shows in the last picture, the threshold took image along with the noise."

@@ -110,7 +110,9 @@ def from_image(image: Image, key: str, title: str) -> LabImage:
         if spacing is not None:
             spacing = (spacing[0] * rows / size[1], spacing[1] * columns / size[0])
     stem = "".join(c if c.isalnum() or c in "-_" else "_" for c in image.name.rsplit(".", 1)[0])
-    return LabImage(title, key, pixels.astype(np.float32), stem or "image", spacing, notes)
+    return LabImage(
+        title, key, pixels.astype(np.float32), stem or "image", spacing, image.orientation, notes
+    )
 
 
 def _heads() -> list[str]:

@@ -2,20 +2,25 @@
 
 from html import escape
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from ui import controls
 from ui.lab import lesson_later, look
 from ui.lab.choice import LabChoice
 from ui.lab.lesson_texts import LESSON
-from ui.lab.method_parts import Parts, parts_by, parts_of
+from ui.lab.method_parts import Parts, grid_spacing, parts_by, parts_of
 from ui.lab.method_sheet import save_sheet
+from ui.stage import letters
 from ui.viewer import viewer
 from ui.workspace import fuse_current
 
 _CSS = """<style>
 .twf-lesson h2 {font-size: clamp(1.6rem, 2.5vw, 2.5rem); font-weight: 650; line-height: 1.15;
   margin: .2rem 0 .8rem; padding: 0;}
+[data-testid="stMain"] [data-testid="stWidgetLabel"] p,
+[data-testid="stMain"] [data-testid="stRadio"] label p {font-size: 1.08rem;}
+[data-testid="stMain"] [data-testid="stCaptionContainer"] p {font-size: 1.02rem;}
 .twf-lesson p {font-size: clamp(1.12rem, 1.55vw, 1.6rem); line-height: 1.42; margin: 0 0 .4rem;}
 .twf-steps {display: flex; gap: 5px; align-items: center; min-height: 2.5rem;
   padding-left: .6rem;}
@@ -88,15 +93,27 @@ def _turn(at: int) -> None:
     )
 
 
+def _enlarge(figure: go.Figure) -> None:
+    """Words of a chart that can be read from the last row."""
+    figure.update_xaxes(tickfont_size=16, title_font_size=17)
+    figure.update_yaxes(tickfont_size=17, title_font_size=17)
+    figure.update_traces(textfont_size=16, selector={"type": "bar"})
+    figure.update_layout(legend_font_size=17, margin_b=70)
+
+
 def _picture(parts: Parts, at: int, chosen: object) -> None:
     step = LESSON[at]
     picture = step.picture(parts, chosen)
     name = f"lesson_{at + 1}"
     if not isinstance(picture, list):
+        _enlarge(picture)
         look.chart(picture, f"lesson-chart-{at}", step.title, name)
         return
     key = f"lesson-{at}-{parts.fused.key[:12]}"
     if step.picture is lesson_later.provenance_picture:
         key = lesson_later.provenance_key(parts)
-    viewer(picture, key=key, height=580, opacity=0.6, spacing=parts.pair.ct.spacing)
+    viewer(
+        picture, key=key, height=580, opacity=0.6, spacing=grid_spacing(parts, picture),
+        orientation=letters(parts.pair),
+    )  # fmt: skip
     save_sheet(lambda: picture, name, f"{step.title}. {step.idea}", f"lesson-save-{at}")

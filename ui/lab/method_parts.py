@@ -1,6 +1,7 @@
 """What the views of the fusion share: the pair, its parts as panels, and three scores."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,15 @@ def parts_by(kind: str, name: str) -> Parts | None:
     if choice.ct is None or choice.mri is None:
         return None
     return parts_of(caches.fuse(choice.ct, choice.mri, choice.windows, caches.method(kind, name)))
+
+
+def grid_spacing(parts: Parts, panels: Sequence[Panel]) -> tuple[float, float] | None:
+    """(row, column) in mm of the panels' grid: a coefficient of level j covers 2^j pixels."""
+    spacing = parts.pair.ct.spacing
+    if spacing is None:
+        return None
+    cover = 2 ** round(math.log2(parts.size[0] / panels[0].pixels.shape[0]))
+    return spacing[0] * cover, spacing[1] * cover
 
 
 def array(band: Tensor) -> NDArray[np.float64]:
@@ -192,6 +202,7 @@ def numbers_html(columns: dict[str, dict[str, float]]) -> str:
         for name in SCORES
     )
     return (
-        f"<table class='twf'><thead><tr><th>Measure, higher is better</th>{head}</tr></thead>"
+        "<table class='twf twf-tight'>"
+        f"<thead><tr><th>Measure, higher is better</th>{head}</tr></thead>"
         f"<tbody>{rows}</tbody></table>"
     )

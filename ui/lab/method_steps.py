@@ -18,12 +18,13 @@ from ui.lab.method_parts import (
     band_panel,
     current_parts,
     detail_reach,
+    grid_spacing,
     image_panel,
     mask_panel,
 )
 from ui.lab.method_sheet import save_sheet
 from ui.mask_choice import level_groups
-from ui.stage import band_heading
+from ui.stage import band_heading, letters
 from ui.viewer import Panel, viewer
 
 _AT = "twf_lab_step"
@@ -73,7 +74,8 @@ def steps_view(_: LabChoice) -> None:
     panels = step.panels(parts, choice)
     viewer(
         panels, key=f"steps-{at}-{choice}-{parts.fused.key[:12]}", opacity=0.6,
-        height=430 if len(panels) <= 4 else 620, spacing=parts.pair.ct.spacing,
+        height=430 if len(panels) <= 4 else 620, spacing=grid_spacing(parts, panels),
+        orientation=letters(parts.pair),
     )  # fmt: skip
     save_sheet(
         lambda: panels, f"{parts.pair.name}_step{at + 1}", f"{step.title}. {step.text}",

@@ -21,7 +21,7 @@ from ui.lab.method_parts import (
     numbers_html,
 )
 from ui.lab.method_sheet import save_sheet
-from ui.stage import band_heading
+from ui.stage import band_heading, letters
 from ui.training.places import runs_folder
 from ui.viewer import Panel, viewer
 
@@ -106,7 +106,7 @@ def training_view(_: LabChoice) -> None:
     panels = training_panels(parts, before, gate, name)
     viewer(
         panels, key=f"training-{gate}-{name}-{parts.fused.key[:12]}", height=430, blend=(2, 3),
-        opacity=0.6, spacing=parts.pair.ct.spacing,
+        opacity=0.6, spacing=parts.pair.ct.spacing, orientation=letters(parts.pair),
     )  # fmt: skip
     save_sheet(
         lambda: panels, f"{parts.pair.name}_before_after_{name}",

@@ -137,7 +137,10 @@ def _pictures(
         Panel("Fused", to_8bit(array(result.fused)), "grey", "fused"),
     ]
     spacing = mr_signal.head_of(CASES[case]).spacing_mm
-    viewer(panels, key=f"mr-{case}", height=500, blend=(0, 1), spacing=(spacing, spacing))
+    viewer(
+        panels, key=f"mr-{case}", height=500, blend=(0, 1), spacing=(spacing, spacing),
+        orientation=caches.case_sources(case)[0].image.orientation,
+    )  # fmt: skip
     words = mr_signal.weighting(contrast)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.caption(f"**{words}**", width="stretch")

@@ -32,7 +32,7 @@ def energy_figure(energies: Sequence[BandEnergy], kept: frozenset[str]) -> go.Fi
         barmode="group", bargap=0.22, bargroupgap=0.05, height=max(300, 2 * _ROW * len(rows)),
         margin={"l": 8, "r": 56, "t": 34, "b": 46}, legend=legend(),
     )  # fmt: skip
-    ticks = [0.001, 0.1, 10, 100]
+    ticks = [0.001, 0.01, 0.1, 1, 10, 100]
     figure.update_xaxes(
         **axis("Share of the energy (%, logarithmic)"), type="log", range=[_LEAST, 2.05],
         tickangle=0, tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks],

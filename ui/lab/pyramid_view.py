@@ -96,7 +96,8 @@ def _atom(choice: LabChoice, band: str, row: int, column: int, picked: bool) -> 
     viewer(
         [Panel(f"Image with {place}", pixels, "grey", "image", overlay=overlay)],
         key=f"lab-atom-{choice.image.key}", height=_STAGE, opacity=0.9,
-        spacing=choice.image.spacing, outline=_around(rows, columns, choice.image.shape),
+        spacing=choice.image.spacing, orientation=choice.image.orientation,
+        outline=_around(rows, columns, choice.image.shape),
     )  # fmt: skip
     size = f"{np.ptp(columns) + 1} × {np.ptp(rows) + 1} pixels" if len(rows) else "no pixel"
     chosen = "" if picked else "The strongest of its band. "
@@ -156,7 +157,7 @@ def _kept(choice: LabChoice) -> None:
                                   table=colours.signed_table(), decimals=1),
             ],
             key=f"lab-kept-view-{choice.image.key}-{only_details}", height=_STAGE,
-            spacing=choice.image.spacing,
+            spacing=choice.image.spacing, orientation=choice.image.orientation,
         )  # fmt: skip
         worst = GREY * float((image - whole).abs().max())
         st.caption(

@@ -156,7 +156,10 @@ def _stage(choice: LabChoice, altered: dict[str, Array]) -> int:
         for wavelet, error in errors.items()
     ]  # fmt: skip
     key = f"lab-ringing-{choice.image.key}"
-    viewer(panels, key=key, height=400, spacing=choice.image.spacing)
+    viewer(
+        panels, key=key, height=400, spacing=choice.image.spacing,
+        orientation=choice.image.orientation,
+    )  # fmt: skip
     pick = viewer_state(key, choice.image.shape).pick
     row: int = choice.image.shape[0] // 2 if pick is None else pick.row
     st.caption(

@@ -68,8 +68,7 @@ def function_figure(names: Sequence[str]) -> go.Figure:
                     showlegend=column == 1, row=1, col=column, hoverinfo="skip",
                 )  # fmt: skip
     figure.update_xaxes(**axis("Position (samples of the level)"))
-    figure.update_yaxes(**axis(""))
-    figure.update_yaxes(title_text="Value", row=1, col=1)
+    figure.update_yaxes(**axis("Value"))
     _titles(figure)
     figure.update_layout(
         height=330, margin={"l": 58, "r": 12, "t": 66, "b": 46}, legend=legend() | {"y": 1.13}

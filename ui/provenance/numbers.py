@@ -14,6 +14,7 @@ from imaging.image import Image
 from pipelines.export import STAMP, method_label
 from pipelines.fuse import FusedPair
 from ui.figures import DEFINITIONS, GREY, Definition
+from ui.windows import shown_unit
 
 PUBLISHED = {"LL": 0.45, "LH": 0.60, "HL": 0.40, "HH": 0.50}
 """CT's share per band that the published analysis of a one-level model states."""
@@ -98,13 +99,13 @@ def source_table(pair: FusedPair, box: Box) -> str:
         f"<td class='n'><b>{shown:.{0 if single else 1}f}</b></td></tr>"
     )
     what = "Value" if single else "Mean ± SD"
-    grey = "Grey of 255" if single else "Mean grey of 255"
+    grey = "Grey level of 255" if single else "Mean grey level"
     head = f"<tr><th>Image</th><th class='n'>{what}</th><th class='n'>{grey}</th></tr>"
     return f"<table class='twf'>{head}{''.join(rows)}</table>"
 
 
 def _source_row(label: str, css: str, image: Image, values: np.ndarray, grey: np.ndarray) -> str:
-    unit = escape(image.unit) if image.unit != "grey" else "grey value"
+    unit = escape(shown_unit(image))
     mean = float(values.mean())
     number = f"{mean:.5g}" if values.size == 1 else f"{mean:.4g} ± {float(values.std()):.3g}"
     number = number.replace("-", "−")

@@ -6,7 +6,7 @@ from typing import Any, cast
 import streamlit as st
 
 from fusion_core.footprint import Box, footprint
-from fusion_core.provenance import Attribution, Breakdown, pixel, region
+from fusion_core.provenance import Attribution, BandShare, Breakdown, pixel, region
 from ui import figures, theme
 from ui.caches import Fused
 from ui.downloads import stem
@@ -33,7 +33,9 @@ def bench(fused: Fused, attribution: Attribution) -> None:
     remember_pick(fused, marked)
     outline = _footprint(fused, found, band)
     provenance_stage(fused, attribution, part, outline, marked)
-    parts = _breakdown(attribution, found)
+    # Numbers before charts: while they are computed the browser draws the images, and only then
+    # has to load what draws charts.
+    parts, shares = _breakdown(attribution, found), shares_of(fused, attribution, found)
     left, right = st.columns(2, gap="large")
     with left:
         _bars(found, parts)
@@ -41,8 +43,8 @@ def bench(fused: Fused, attribution: Attribution) -> None:
         _values(fused, found, parts)
         if outline is not None and band is not None:
             st.caption(numbers.footprint_sentence(band, outline, pair.ct.spacing))
-        _take_home(fused, attribution, found, parts)
-    shares_section(fused, attribution, found)
+        _take_home(fused, attribution, found, parts, shares)
+    shares_section(found, shares)
 
 
 def _controls(attribution: Attribution) -> tuple[Kind, str | None, Part | None]:
@@ -123,13 +125,15 @@ def _values(fused: Fused, found: Scope, parts: Breakdown) -> None:
     st.html(numbers.source_table(fused.pair, found.box))
 
 
-def _take_home(fused: Fused, attribution: Attribution, found: Scope, parts: Breakdown) -> None:
+def _take_home(
+    fused: Fused,
+    attribution: Attribution,
+    found: Scope,
+    parts: Breakdown,
+    shares: tuple[BandShare, ...],
+) -> None:
     pair, name = fused.pair, stem(fused.pair)
-
-    def table() -> str:
-        shares = shares_of(fused, attribution, found)
-        return numbers.numbers_csv(pair, found.title, found.box, parts, shares)
-
+    table = partial(numbers.numbers_csv, pair, found.title, found.box, parts, shares)
     with st.container(horizontal=True):
         st.download_button(
             "Numbers (CSV)", table, f"{name}_provenance.csv", "text/csv", on_click="ignore",
@@ -146,8 +150,8 @@ def _take_home(fused: Fused, attribution: Attribution, found: Scope, parts: Brea
 
 
 def how_to_read() -> None:
-    """Five sentences for a first visit."""
-    with st.expander("How to read this page", icon=":material/help:"):
+    """Five sentences for a first visit, behind a button in the head of the page."""
+    with st.popover("How to read this page", icon=":material/help:", width="content"):
         st.markdown(
             "- The wavelet transform is linear, so each fused pixel is **a sum**: one number per "
             "subband and source, plus what clamping to black and white takes away.\n"
@@ -158,6 +162,6 @@ def how_to_read() -> None:
             "other. Small parts at a pixel are not unimportant, they carry its edges.\n"
             "- A **share** needs a definition, and the three here answer different questions: how "
             "far the gates are open, how much signal passed, how much can be seen.\n"
-            "- A large part of one source says where a grey value comes from, **not that it is "
+            "- A large part of one source says where a grey level comes from, **not that it is "
             "right**. Read findings on the sources."
         )

@@ -29,7 +29,7 @@ def shares_of(fused: Fused, attribution: Attribution, scope: Scope) -> tuple[Ban
     return region_shares(fused.pair.result, scope.box, attribution)
 
 
-def shares_section(fused: Fused, attribution: Attribution, scope: Scope) -> None:
+def shares_section(scope: Scope, shares: tuple[BandShare, ...]) -> None:
     """The table of shares with its chart, by one definition at a time."""
     theme.section(
         f"{scope.title}: whose subband is it?",
@@ -44,7 +44,6 @@ def shares_section(fused: Fused, attribution: Attribution, scope: Scope) -> None
     name, text = DEFINITIONS[definition]
     where = _where_counted(definition) if scope.kind != "Whole image" else ""
     st.caption(f"**{name}.** {text}{where}")
-    shares = shares_of(fused, attribution, scope)
     published = len(shares) == 4 and scope.kind == "Whole image"
     left, right = st.columns([3, 2], gap="large")
     with left:

@@ -11,7 +11,7 @@ from ui.caches import Fused
 from ui.figures import GREY
 from ui.provenance.parts import Part, part_image
 from ui.session import SLOTS
-from ui.stage import letters, pair_panels
+from ui.stage import letters, pair_panels, source_presets
 from ui.viewer import Panel, Roi, ViewerState, viewer, viewer_state
 
 _WINDOWS = "twf_provenance_windows"
@@ -56,7 +56,7 @@ def provenance_stage(
     viewer(
         panels, key=stage_key(pair), height=430, blend=(0, 1), spacing=pair.ct.spacing,
         orientation=letters(pair), outline=None if outline is None else Roi(*outline),
-        marked=marked,
+        marked=marked, presets=source_presets(pair),
         on_windows=lambda: _take_windows(stage_key(pair)),
     )  # fmt: skip
 

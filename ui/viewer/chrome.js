@@ -151,7 +151,8 @@ class Chrome {
     const mixing = state.mode === "blend" || state.mode === "wash";
     this.mix.hidden = !mixing;
     this.hint.hidden = mixing;
-    this.hint.dataset.mode = state.mode;
+    // Side by side needs no options of its own: the images get the room.
+    this.options.hidden = state.mode === "side" && !state.layers.some(Boolean) && !Object.keys(state.presets).length;
     if (state.pair) {
       const [first, second] = state.pair.map((i) => state.pictures[i].meta.title);
       setText(this.ends[0], first);
@@ -160,12 +161,11 @@ class Chrome {
       setText(this.percent, `${share} %`);
       this.amount.setAttribute("aria-valuetext", `${share} % ${second}`);
       setText(this.hint, {
-        side: "All images share zoom, position and crosshair.",
         swipe: `Drag the curtain: ${first} on its left, ${second} on its right.`,
         checker: `${first} and ${second} in alternating squares, ${first} at the top left.`,
         flicker: `${first} and ${second} in turn, twice a second.`,
       }[state.mode] || "");
-    } else setText(this.hint, "Wheel to zoom, drag to move.");
+    } else setText(this.hint, "");
     this.fill(this.amount, state.amount);
     this.overlay.hidden = !state.layers.some(Boolean);
     this.overlayButton.setAttribute("aria-pressed", String(state.overlayOn));

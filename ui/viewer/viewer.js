@@ -118,9 +118,11 @@ class Viewer {
   }
 
   layout() {
+    if (!this.header) return;
     this.stackMixer();
+    this.chrome.controls(this); // first: which rows there are decides the height of the stage
     const { clientWidth: width, clientHeight: height } = this.chrome.stage;
-    if (!width || !height || !this.header) return;
+    if (!width || !height) return;
     const { columns, rows, aspect } = this.view;
     const single = this.mode !== "side";
     const letters = this.pictures.reduce((sum, { meta }) => sum + meta.title.length + meta.unit.length + 9, 0);
@@ -132,7 +134,6 @@ class Viewer {
     this.tiles = layTiles(single ? 1 : this.pictures.length, width, height, columns / (rows * aspect), heading, notes + footer);
     this.painter.resize(width, height, window.devicePixelRatio || 1);
     this.chrome.layTiles(this.tiles, (tile) => ({ heading, notes, ...this.describe(tile) }));
-    this.chrome.controls(this);
     this.chrome.presetChoice(this);
     this.request();
   }
@@ -161,7 +162,7 @@ class Viewer {
     const ends = window ? [window[0] - window[1] / 2, window[0] + window[1] / 2]
       : [meta.intercept, meta.intercept + 255 * meta.slope];
     const numbers = [ends[0], (ends[0] + ends[1]) / 2, ends[1]].map((v) => format(v, meta.decimals));
-    return { table: meta.colours, label: meta.unit ? `${meta.title} (${meta.unit})` : meta.title, numbers };
+    return { table: meta.colours, label: named(meta), numbers };
   }
 
   washLegend() {
@@ -170,7 +171,7 @@ class Viewer {
     const [low, high] = window ? [window[0] - window[1] / 2, window[0] + window[1] / 2]
       : [meta.intercept, meta.intercept + 255 * meta.slope];
     return {
-      table: this.washTable, label: `${meta.title} (${meta.unit})`,
+      table: this.washTable, label: named(meta),
       numbers: [low, (low + high) / 2, high].map((v) => format(v, meta.decimals)),
     };
   }
@@ -252,6 +253,12 @@ class Viewer {
     this.regionText();
     return values;
   }
+}
+
+/** A legend's words: what is shown, in which unit. */
+function named({ title, unit }) {
+  const words = unit === "grey" ? "grey levels" : unit;
+  return words ? `${title} (${words})` : title;
 }
 
 function windowsOf(header) {
