@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from commands import clinical, compare, images, models, study, training
+from commands import clinical, compare, images, models, study, training, volumes
 from commands.shared import BAD_INPUT, DONE, STOPPED
 
 
@@ -44,6 +44,7 @@ def build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     images.add_commands(commands)
+    volumes.add_commands(commands)
     training.add_commands(commands, list(arguments))
     compare.add_commands(commands)
     clinical.add_commands(commands)

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from commands import volumes
 from commands.sharding import shared_out
 from commands.shared import (
     BAD_INPUT,
@@ -29,16 +30,28 @@ def add_commands(commands: Any) -> None:
     fuse = add_command(
         commands,
         "fuse",
-        "fuse one pair into a PNG",
+        "fuse one pair of images or of volumes",
         "python cli.py fuse ct.png mri.png -o fused.png",
         "python cli.py fuse ct.dcm mri.dcm -o fused.png --masks masks/ --json fused.json",
-        "python cli.py fuse ct.png mri.png -o fused.png --rule laplacian",
+        "python cli.py fuse CT/ MR.zip -o fused.nii.gz --align rigid --window-ct brain",
+        "python cli.py fuse ct.nii.gz t1.nii.gz -o fused.dcm --save-transform t1.tfm",
+        "python cli.py fuse CT/ MR/ -o slice.png --slice 40 --report slice.pdf",
     )
-    add_pair(fuse)
-    fuse.add_argument("-o", "--out", required=True, metavar="OUT.png", type=Path)
+    add_pair(fuse, "; or a volume: a folder, a zip or a file")
+    fuse.add_argument(
+        "-o", "--out", required=True, metavar="OUT", type=Path,
+        help="OUT.png; of volumes also OUT.nii.gz, or OUT.dcm for a folder of DICOM files",
+    )  # fmt: skip
     add_method(fuse)
     add_outputs(fuse, "folder for one PNG per mask")
-    fuse.add_argument("--json", type=Path, metavar="FILE", help="write the metrics as JSON")
+    fuse.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the metrics, of a volume its summary"
+    )
+    fuse.add_argument(
+        "--report", type=Path, metavar="FILE", help="one page about the image: .html or .pdf"
+    )
+    volumes.add_options(fuse)
+    volumes.add_one_pair(fuse)
     fuse.set_defaults(run=run_fuse)
 
     batch = add_command(
@@ -112,20 +125,31 @@ def add_commands(commands: Any) -> None:
 
 
 def run_fuse(args: argparse.Namespace) -> int:
-    """``fuse``: one pair into one PNG, with masks and metrics where asked."""
+    """``fuse``: one pair into one PNG, with masks and metrics where asked; or two volumes."""
+    from imaging.scan import holds_volume
     from pipelines import export
     from pipelines.fuse import scores
 
+    if holds_volume(args.ct) or holds_volume(args.mri) or volumes.asked_for(args):
+        return volumes.fuse(args)
     export.check_target(args.out, (args.ct, args.mri), (".png",))
     export.check_target(args.json, (args.ct, args.mri))
+    export.check_target(args.report, (args.ct, args.mri), (".html", ".pdf"))
     pair = fuse_files(args)
-    values = scores(pair) if args.json else None
+    values = scores(pair) if args.json or args.report else None
     if args.masks:
         export.write_masks(pair, args.masks)
     export.write_file(args.out, export.stamped_png(pair, args.caption))
     # Notes follow success only: an error is one line on stderr.
     report_notes(pair.name, pair.notes)
-    if values is not None:
+    if args.report and values is not None:
+        from pipelines.report import make_report, report_html
+        from pipelines.report_pdf import report_pdf
+
+        page = make_report(pair, values, "taken as the two files are, not registered")
+        pdf = args.report.suffix.lower() == ".pdf"
+        export.write_file(args.report, report_pdf(page) if pdf else report_html(page))
+    if args.json and values is not None:
         export.write_file(args.json, export.metrics_json(pair, values))
         report_notes(pair.name, [f"{k} has no value: {v}" for k, v in values.notes.items()])
     print(f"{args.out}  ({export.method_label(pair.method)})")

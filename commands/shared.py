@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from imaging.pairs import PairSet
+    from imaging.windowing import Window
     from pipelines.evaluate import PairRecord
     from pipelines.fuse import FusedPair
     from pipelines.methods import Method
@@ -23,7 +24,45 @@ def fuse_files(args: argparse.Namespace) -> "FusedPair":
     from pipelines.fuse import fuse_pair
 
     ct, mri = read_image(args.ct), read_image(args.mri)
-    return fuse_pair(ct, mri, chosen_method(args))
+    windows = (
+        read_window(getattr(args, f"window_{source}", None), image.unit, name)
+        for source, image, name in (("ct", ct, "CT"), ("mri", mri, "MRI"))
+    )
+    return fuse_pair(ct, mri, chosen_method(args), *windows)
+
+
+def read_window(text: str | None, unit: str, name: str) -> "Window | None":
+    """A preset's name or "WIDTH,LEVEL" as a window; None where nothing was asked for.
+
+    Args:
+        text: what the user wrote.
+        unit: of the image or volume; presets are in HU.
+        name: "CT" or "MRI", for messages.
+
+    Raises:
+        InputError: it is neither, or a preset does not fit.
+    """
+    from imaging.errors import InputError
+    from imaging.windowing import PRESETS, Window
+
+    if text is None:
+        return None
+    preset = text.strip().lower().replace("-", " ").replace("_", " ")
+    if preset in PRESETS:
+        if unit != "HU":
+            raise InputError(
+                f"The {name} is not in HU, so the preset {preset} does not fit it; give its window "
+                "as WIDTH,LEVEL."
+            )
+        return PRESETS[preset]
+    try:
+        width, level = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(
+            f"'{text}' is no window; give WIDTH,LEVEL such as 80,40, or a preset of HU: "
+            f"{', '.join(PRESETS)}."
+        ) from None
+    return Window(level, width, "LINEAR_EXACT")
 
 
 def chosen_method(args: argparse.Namespace) -> "Method":
@@ -77,6 +116,19 @@ def progress(
         yield step
 
 
+def share_bar(text: str) -> Callable[[float], None] | None:
+    """A bar for work that tells the share that is done; None where nobody watches."""
+    if not (sys.stderr.isatty() and speaks()):
+        return None
+
+    def draw(share: float) -> None:
+        end = "\n" if share >= 1 else "\r"
+        words = f"{'#' * int(30 * share):<30} {100 * share:3.0f} %  {text}"
+        print(f"\x1b[2K{words}", end=end, file=sys.stderr, flush=True)
+
+    return draw
+
+
 def report_notes(name: str, notes: Iterable[str]) -> None:
     for note in notes:
         say(f"{name}: {note}")
@@ -103,9 +155,11 @@ def add_command(commands: Any, name: str, text: str, *examples: str) -> argparse
     return parser
 
 
-def add_pair(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("ct", metavar="CT", type=Path, help="CT image, raster or DICOM")
-    parser.add_argument("mri", metavar="MRI", type=Path, help="MRI image of the same anatomy")
+def add_pair(parser: argparse.ArgumentParser, also: str = "") -> None:
+    parser.add_argument("ct", metavar="CT", type=Path, help=f"CT image, raster or DICOM{also}")
+    parser.add_argument(
+        "mri", metavar="MRI", type=Path, help=f"MRI image of the same anatomy{also}"
+    )
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:

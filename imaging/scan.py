@@ -76,6 +76,28 @@ def scan(inputs: Input | Iterable[Input], progress: Callable[[int], None] | None
     )
 
 
+def holds_volume(path: Path) -> bool:
+    """Whether a path is to be taken as a volume: a folder, a zip, or a file of several slices.
+
+    A path that cannot be read is none, so that whoever reads images says what is wrong with it.
+    """
+    if path.is_dir():
+        return True
+    try:
+        data = from_path(path).load()
+    except (InputError, OSError):
+        return False
+    if is_zip(data) or is_nifti(data) or itk_kind(data) is not None:
+        return True
+    if sniff(data) != "DICOM":
+        return False
+    try:
+        header = read_header(from_bytes(path.name, data))
+    except InputError:
+        return False
+    return isinstance(header, DicomFile) and len(header.places) > 1
+
+
 def _sources(inputs: Input | Iterable[Input]) -> Iterator[Source]:
     single = isinstance(inputs, str | os.PathLike) or (
         isinstance(inputs, tuple) and len(inputs) == 2 and isinstance(inputs[1], bytes)

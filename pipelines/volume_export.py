@@ -7,8 +7,10 @@ program itself names.
 import io
 import zipfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,7 @@ from pipelines.fuse_volume import FusedVolume, Windows
 from pipelines.methods import Method
 from pipelines.report import SHOWN, make_report, report_html, window_words
 from pipelines.report_pdf import report_pdf
+from pipelines.volume_findings import finding_sentence
 from pipelines.volume_pair import VolumePair
 
 
@@ -218,6 +221,52 @@ def slice_report(
         grid="the CT's" if pair.onto == "ct" else "the MRI's",
     )
     return report_pdf(page) if pdf else report_html(page).encode()
+
+
+def summary(fused: FusedVolume) -> dict[str, Any]:
+    """How a fused volume was made, CT's shares, and what it hides, as plain values for JSON."""
+    pair, made = fused.pair, derivation(fused.pair, fused.method, fused.windows)
+    found = pair.alignment
+    return {
+        "program": export.PROGRAM,
+        "warning": export.STAMP,
+        "values": export.NO_HU,
+        "slices_rows_columns": list(fused.voxels.shape),
+        "spacing_mm": list(pair.grid.spacing),
+        "plane": fused.plane,
+        "method": {
+            "kind": fused.method.kind,
+            "name": fused.method.name,
+            "sha256": fused.method.sha256,
+        },
+        "windows": {
+            name: asdict(window) for name, window in zip(("ct", "mri"), fused.windows, strict=True)
+        },
+        "alignment": {
+            "way": pair.align,
+            "onto": pair.onto,
+            "interpolation": pair.interpolation,
+            "verdict": None if found is None else found.verdict,
+            "agreement_start": None if found is None else found.metric_start,
+            "agreement_end": None if found is None else found.metric_end,
+            "body_overlap": None if found is None else found.overlap,
+            "covered_share_of_grid": pair.overlap,
+            "shift_mm": list(pair.transform.shift_mm),
+            "turn_deg": list(pair.transform.turn_deg),
+            "sentence": made.alignment,
+        },
+        "same_patient": pair.same_patient,
+        "months_apart": pair.months,
+        "clipped_share_of_head": fused.clipped,
+        "ct_share": fused.share,
+        "bands": [asdict(band) for band in fused.bands],
+        "shares_from_slices": fused.shared_slices,
+        "hidden": [
+            asdict(finding) | {"sentence": finding_sentence(finding, fused.plane)}
+            for finding in fused.findings
+        ],
+        "notes": list(fused.notes),
+    }
 
 
 def save_tfm(pair: VolumePair) -> bytes:

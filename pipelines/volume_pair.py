@@ -20,7 +20,8 @@ from imaging.windowing import Window
 
 __all__ = [
     "ALIGNS", "ONTOS", "PLANES", "Align", "Onto", "Plane", "VolumePair", "default_align",
-    "pair_volumes", "plane_axes", "plane_count", "slice_image", "source_slice", "volume_windows",
+    "default_window", "pair_volumes", "plane_axes", "plane_count", "slice_image",
+    "source_slice", "volume_windows",
 ]  # fmt: skip
 
 Align = Literal["none", "geometry", "rigid", "affine"]
@@ -144,11 +145,8 @@ def pair_volumes(
         transform = identity()
         if way == "none" and not same_grid(ct, mri):
             ct, mri = _index_by_index(ct, mri, onto, notes)
-        elif way == "geometry" and _foreign(ct, mri):
-            notes.append(
-                "The two files count their millimetres in different frames of reference, so the "
-                "places that they give need not agree; check the borders, or register them."
-            )
+        elif way == "geometry":
+            notes.append(_FRAMES[_frames(ct, mri)])
     first, moving = (ct, mri) if onto == "ct" else (mri, ct)
     moved = resample(
         moving, first, transform if onto == "ct" else transform.inverse(), interpolation
@@ -195,9 +193,21 @@ def _index_by_index(ct: Volume, mri: Volume, onto: Onto, notes: list[str]) -> tu
     return replace(ct, affine=mri.affine.copy()), mri
 
 
-def _foreign(ct: Volume, mri: Volume) -> bool:
-    frames = ct.origin.frame_of_reference, mri.origin.frame_of_reference
-    return None not in frames and frames[0] != frames[1]
+_FRAMES = {
+    "one": "Both files count their millimetres in one frame of reference; that does not show that "
+    "the patient lay still between them, so check the borders of bone and skin.",
+    "two": "The two files count their millimetres in different frames of reference, so the places "
+    "that they give need not agree; check the borders of bone and skin, or register them.",
+    "unknown": "Nothing says that both files count their millimetres from one place; check the "
+    "borders of bone and skin.",
+}
+
+
+def _frames(ct: Volume, mri: Volume) -> str:
+    first, second = ct.origin.frame_of_reference, mri.origin.frame_of_reference
+    if first is None or second is None:
+        return "unknown"
+    return "one" if first == second else "two"
 
 
 def _still(transform: Transform) -> bool:
