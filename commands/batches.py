@@ -43,13 +43,37 @@ def run(args: argparse.Namespace) -> int:
     """Fuse, print what was skipped, and say where everything is."""
     places = _places(args)
     with _opened(args.data) as folder:
-        pairs = open_pairs(folder)
-        return _run(args, places, pairs, folder is not args.data)
+        pairs, volumes = _found(args, folder)
+        return _run(args, places, pairs, volumes, folder is not args.data)
 
 
-def _run(args: argparse.Namespace, places: _Places, pairs: "PairSet", unpacked: bool) -> int:
+def _found(args: argparse.Namespace, folder: Path) -> tuple["PairSet", bool]:
+    """The pairs of a data folder, and whether they are volumes."""
+    from imaging.pairs import find_volume_pairs
+
+    pairs = find_volume_pairs(folder)
+    volumes = pairs is not None
+    wrong = ("masks", "caption") if volumes else ("align", "window_ct", "window_mri", "format")
+    for name in wrong:
+        if getattr(args, name):
+            raise ValueError(
+                f"--{name.replace('_', '-')} is about {'images' if volumes else 'volumes'}, and "
+                f"{args.data} holds {'volumes' if volumes else 'images'}; leave it out."
+            )
+    if pairs is None:
+        return open_pairs(folder), False
+    if speaks():
+        for note in pairs.notes:
+            say(note)
+    return pairs, True
+
+
+def _run(
+    args: argparse.Namespace, places: _Places, pairs: "PairSet", volumes: bool, unpacked: bool
+) -> int:
     from pipelines import batch_report, evaluate
     from pipelines.batch import METRICS_FILE, run_batch
+    from pipelines.batch_volumes import VolumeOptions, run_volumes
     from pipelines.batch_zip import pack
     from pipelines.export import method_label
 
@@ -61,8 +85,12 @@ def _run(args: argparse.Namespace, places: _Places, pairs: "PairSet", unpacked: 
         method = chosen_method(args)
         if places.zipped:
             _prepare(places, args.anew)
-        options = _options(args, places, part_name(METRICS_FILE, share), method, alone)
-        found = run_batch(share.pairs, places.out, method, options)
+        make = _volume_options if volumes else _options
+        options = make(args, places, part_name(METRICS_FILE, share), method, alone)
+        if isinstance(options, VolumeOptions):
+            found = run_volumes(share.pairs, places.out, method, options)
+        else:
+            found = run_batch(share.pairs, places.out, method, options)
         records = share.gather(collect(found))
         if not share.first:
             return DONE
@@ -70,7 +98,7 @@ def _run(args: argparse.Namespace, places: _Places, pairs: "PairSet", unpacked: 
             merge_tables(places.out, METRICS_FILE, share, evaluate.csv_header(), records)
         good = [r for r in records if r.error is None]
         if good:
-            options = _options(args, places, METRICS_FILE, method, alone)
+            options = make(args, places, METRICS_FILE, method, alone)
             files = batch_report.finish(pairs, places.out, method, options, records)
             if places.zipped:
                 pack(places.out, files, places.target)
@@ -99,6 +127,27 @@ def _options(
         workers=sensible_workers(method) if alone else 1,
         part=Path(table).stem.removeprefix(Path(METRICS_FILE).stem),
         salt=digest(args.extensions) if args.extensions else "",
+    )
+
+
+def _volume_options(
+    args: argparse.Namespace, places: _Places, table: str, method: "Method", alone: bool
+) -> "BatchOptions":
+    from pipelines.batch_volumes import VolumeOptions
+
+    plain = _options(args, places, table, method, alone)
+    return VolumeOptions(
+        images=plain.images,
+        resumable=True,
+        anew=args.anew,
+        part=plain.part,
+        salt=plain.salt,
+        align=args.align,
+        onto=args.onto,
+        interpolation=args.interpolation,
+        window_ct=args.window_ct,
+        window_mri=args.window_mri,
+        format=args.format or "nifti",
     )
 
 

@@ -59,6 +59,7 @@ def add_commands(commands: Any) -> None:
         "batch",
         "fuse every pair of a folder or zip",
         "python cli.py batch data/ -o fused/",
+        "python cli.py batch studies/ -o fused/ --align rigid --window-ct brain",
         "python cli.py batch pairs.zip -o fused.zip --masks masks",
         "python cli.py batch data/ -o fused/ --checkpoint runs/mine/best.safetensors",
         "torchrun --standalone --nproc-per-node=2 cli.py batch data/ -o fused/",
@@ -67,11 +68,12 @@ def add_commands(commands: Any) -> None:
         "Fuse every pair of a folder or zip. A pair that cannot be used is named and skipped. "
         "Stopped or called again, it passes over what is there, made from the same images by the "
         "same method and options. Beside the images it writes metrics.csv, contact sheets and "
-        "report.txt."
+        "report.txt; beside volumes one JSON file each."
     )
     batch.add_argument(
         "data", metavar="DATA", type=Path,
-        help="folder or zip with CT/ and MRI/, paired by file name",
+        help="folder or zip with CT/ and MRI/, paired by name: images, or volumes (a folder, zip "
+        "or NIfTI file each)",
     )  # fmt: skip
     batch.add_argument(
         "-o", "--out", required=True, metavar="OUT", type=Path,
@@ -83,6 +85,11 @@ def add_commands(commands: Any) -> None:
     batch.add_argument(
         "--anew", action="store_true", help="fuse all pairs again, also those that are there"
     )
+    group = volumes.add_options(batch)
+    group.add_argument(
+        "--format", choices=("nifti", "dicom"),
+        help="one NIfTI file (default) or one folder of DICOM files for each pair",
+    )  # fmt: skip
     batch.set_defaults(run=run_batch)
 
     evaluate = add_command(
@@ -126,11 +133,10 @@ def add_commands(commands: Any) -> None:
 
 def run_fuse(args: argparse.Namespace) -> int:
     """``fuse``: one pair into one PNG, with masks and metrics where asked; or two volumes."""
-    from imaging.scan import holds_volume
     from pipelines import export
     from pipelines.fuse import scores
 
-    if holds_volume(args.ct) or holds_volume(args.mri) or volumes.asked_for(args):
+    if volumes.are_volumes(args):
         return volumes.fuse(args)
     export.check_target(args.out, (args.ct, args.mri), (".png",))
     export.check_target(args.json, (args.ct, args.mri))

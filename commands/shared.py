@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from imaging.pairs import PairSet
-    from imaging.windowing import Window
     from pipelines.evaluate import PairRecord
     from pipelines.fuse import FusedPair
     from pipelines.methods import Method
@@ -21,48 +20,15 @@ DONE, BAD_INPUT, STOPPED = 0, 1, 130
 
 def fuse_files(args: argparse.Namespace) -> "FusedPair":
     from imaging.read import read_image
+    from imaging.windowing import parse_window
     from pipelines.fuse import fuse_pair
 
     ct, mri = read_image(args.ct), read_image(args.mri)
     windows = (
-        read_window(getattr(args, f"window_{source}", None), image.unit, name)
+        parse_window(getattr(args, f"window_{source}", None), image.unit, name)
         for source, image, name in (("ct", ct, "CT"), ("mri", mri, "MRI"))
     )
     return fuse_pair(ct, mri, chosen_method(args), *windows)
-
-
-def read_window(text: str | None, unit: str, name: str) -> "Window | None":
-    """A preset's name or "WIDTH,LEVEL" as a window; None where nothing was asked for.
-
-    Args:
-        text: what the user wrote.
-        unit: of the image or volume; presets are in HU.
-        name: "CT" or "MRI", for messages.
-
-    Raises:
-        InputError: it is neither, or a preset does not fit.
-    """
-    from imaging.errors import InputError
-    from imaging.windowing import PRESETS, Window
-
-    if text is None:
-        return None
-    preset = text.strip().lower().replace("-", " ").replace("_", " ")
-    if preset in PRESETS:
-        if unit != "HU":
-            raise InputError(
-                f"The {name} is not in HU, so the preset {preset} does not fit it; give its window "
-                "as WIDTH,LEVEL."
-            )
-        return PRESETS[preset]
-    try:
-        width, level = (float(part) for part in text.split(","))
-    except ValueError:
-        raise InputError(
-            f"'{text}' is no window; give WIDTH,LEVEL such as 80,40, or a preset of HU: "
-            f"{', '.join(PRESETS)}."
-        ) from None
-    return Window(level, width, "LINEAR_EXACT")
 
 
 def chosen_method(args: argparse.Namespace) -> "Method":

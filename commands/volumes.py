@@ -9,7 +9,6 @@ from commands.shared import (
     DONE,
     add_command,
     chosen_method,
-    read_window,
     report_notes,
     say,
     share_bar,
@@ -28,8 +27,8 @@ PNG, NIFTI, DICOM = "png", "nifti", "dicom"
 ENDINGS = {".png": PNG, ".nii": NIFTI, ".gz": NIFTI, ".dcm": DICOM, ".zip": DICOM}
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options that say how two volumes are laid on each other and windowed."""
+def add_options(parser: argparse.ArgumentParser) -> Any:
+    """Options that say how two volumes are laid on each other and windowed; their group."""
     group = parser.add_argument_group("volumes")
     group.add_argument(
         "--align", choices=("none", "geometry", "rigid", "affine"),
@@ -43,7 +42,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="how the other volume is resampled (default: linear)",
     )  # fmt: skip
     for name, what in (("ct", "preset (brain, bone, ...) or WIDTH,LEVEL"), ("mri", "WIDTH,LEVEL")):
-        group.add_argument(f"--window-{name}", metavar="WINDOW", help=f"{what}; of images too")
+        group.add_argument(f"--window-{name}", metavar="WINDOW", help=what)
+    return group
 
 
 def add_one_pair(parser: argparse.ArgumentParser) -> None:
@@ -92,17 +92,33 @@ def add_commands(commands: Any) -> None:
     inspect.set_defaults(run=run_inspect)
 
 
-def asked_for(args: argparse.Namespace) -> bool:
-    """Whether an option was given that only volumes have."""
+def are_volumes(args: argparse.Namespace) -> bool:
+    """Whether the two of `fuse` are volumes, or an option was given that only volumes have.
+
+    Raises:
+        InputError: one is a volume and the other a picture.
+    """
+    from imaging.errors import InputError
+    from imaging.scan import holds_volume, is_picture
+
+    volumes = [path for path in (args.ct, args.mri) if holds_volume(path)]
+    pictures = [path for path in (args.ct, args.mri) if is_picture(path)]
+    if volumes and pictures:
+        what = "folder" if volumes[0].is_dir() else "volume"
+        raise InputError(
+            f"{volumes[0].name} is a {what} and {pictures[0].name} one image; give two images or "
+            "two volumes."
+        )
     words = (
         args.align, args.slice, args.plane, args.series_ct, args.series_mri, args.transform,
         args.save_transform, args.for_pacs, args.format not in (None, PNG),
     )  # fmt: skip
-    return any(words) or _format_of(args) in (NIFTI, DICOM)
+    return bool(volumes) or any(words) or _format_of(args) in (NIFTI, DICOM)
 
 
 def fuse(args: argparse.Namespace) -> int:
     """``fuse`` of two volumes: into a slice, a NIfTI file or a DICOM series."""
+    from imaging.windowing import parse_window
     from pipelines import export, volume_export
     from pipelines.volume_pair import volume_windows
 
@@ -111,8 +127,8 @@ def fuse(args: argparse.Namespace) -> int:
     pair = _paired(args)
     windows = volume_windows(
         pair,
-        read_window(args.window_ct, pair.ct.unit, "CT"),
-        read_window(args.window_mri, pair.mri.unit, "MRI"),
+        parse_window(args.window_ct, pair.ct.unit, "CT"),
+        parse_window(args.window_mri, pair.mri.unit, "MRI"),
     )
     identity = _identity(args, pair) if args.for_pacs else None
     if args.save_transform:
@@ -222,11 +238,11 @@ def _plan(paths: list[Path], studies: list[Any]) -> list[str]:
 
     if len(paths) > 2:
         return ["To see how two would be fused, name one path or two."]
+    if len(paths) == 1 and not (studies[0].of("CT") and studies[0].of("MR")):
+        return ["A CT and an MRI are needed to fuse; name the other one as a second path."]
     try:
         first = choose_series(studies[0], "CT", where=paths[0].name)
         second = choose_series(studies[-1], "MR", where=paths[-1].name)
-        if first is second:
-            return ["One volume; a CT and an MRI are needed to fuse."]
         ct, mri = _roles(load_series(first), load_series(second))
     except InputError as error:
         return [f"Cannot be fused as it is: {error}"]

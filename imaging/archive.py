@@ -20,7 +20,7 @@ _CHUNK = 2**20
 def unpack_pairs(file: IO[bytes], name: str, target: Path) -> int:
     """Unpack the files of CT/ and MRI/ into ``target``; anything else stays packed.
 
-    The two folders may lie at the top or together inside one folder.
+    The two folders may lie at the top or together inside one folder, and hold folders in turn.
 
     Args:
         file: the zip.
@@ -65,15 +65,17 @@ def _choose(entries: list[zipfile.ZipInfo], name: str) -> dict[str, zipfile.ZipI
         path = _safe_path(entry, name)
         if entry.is_dir() or any(p.startswith(".") or p == "__MACOSX" for p in path.parts):
             continue
-        folder = path.parts[-2].lower() if len(path.parts) > 1 else ""
-        if folder not in (*CT_FOLDERS, *MRI_FOLDERS):
+        folders = [part.lower() for part in path.parts[:-1]]
+        at = next((k for k, f in enumerate(folders) if f in (*CT_FOLDERS, *MRI_FOLDERS)), None)
+        if at is None:
             continue
         _check_entry(entry, path, name)
-        place = f"{'CT' if folder in CT_FOLDERS else 'MRI'}/{path.name}"
+        rest = "/".join(path.parts[at + 1 :])
+        place = f"{'CT' if folders[at] in CT_FOLDERS else 'MRI'}/{rest}"
         if place in chosen:
             raise InputError(f"{name} holds {place} more than once; keep one of each name.")
         chosen[place] = entry
-        roots.add("/".join(path.parts[:-2]))
+        roots.add("/".join(path.parts[:at]))
     if len(roots) > 1:
         raise InputError(
             f"{name} holds CT/ and MRI/ in several folders ({', '.join(sorted(roots)[:4])}); pack "

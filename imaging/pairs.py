@@ -14,6 +14,7 @@ __all__ = ["Pair", "PairSet", "find_pairs", "match_grid"]
 SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".dcm", ".dicom", ".ima")
 )
+VOLUME_SUFFIXES = (".nii.gz", ".nii", ".zip", ".mha", ".nrrd")
 CT_FOLDERS = ("ct",)
 MRI_FOLDERS = ("mri", "mr")
 SHOWN = 5
@@ -91,8 +92,37 @@ def find_pairs(data_dir: str | os.PathLike[str]) -> PairSet:
     if not root.is_dir():
         raise InputError(f"{root} is not a folder; give the folder that holds CT/ and MRI/.")
     ct_dir, mri_dir = _folder(root, "CT", CT_FOLDERS), _folder(root, "MRI", MRI_FOLDERS)
-    ct, ct_other = _stems(ct_dir)
-    mri, mri_other = _stems(mri_dir)
+    return _paired(root, ct_dir, mri_dir, _stems(ct_dir), _stems(mri_dir))
+
+
+def find_volume_pairs(data_dir: str | os.PathLike[str]) -> PairSet | None:
+    """Pair the volumes of DATA_DIR/CT with those of DATA_DIR/MRI (or MR) by their names.
+
+    A volume is a folder of files, a zip, or a NIfTI, MHA or NRRD file; its ending is no part of
+    its name.
+
+    Returns:
+        As :func:`find_pairs`; None where the two folders hold no volume at all.
+
+    Raises:
+        InputError: a folder is missing or ambiguous, or there are volumes but nothing pairs.
+    """
+    root = Path(data_dir)
+    if not root.is_dir():
+        raise InputError(f"{root} is not a folder; give the folder that holds CT/ and MRI/.")
+    ct_dir, mri_dir = _folder(root, "CT", CT_FOLDERS), _folder(root, "MRI", MRI_FOLDERS)
+    ct, mri = _volume_stems(ct_dir), _volume_stems(mri_dir)
+    if not ct[0] and not mri[0]:
+        return None
+    return _paired(root, ct_dir, mri_dir, ct, mri)
+
+
+_Found = tuple[dict[str, list[Path]], tuple[str, ...]]
+"""Files by stem, and names of what was passed over."""
+
+
+def _paired(root: Path, ct_dir: Path, mri_dir: Path, of_ct: _Found, of_mri: _Found) -> PairSet:
+    (ct, ct_other), (mri, mri_other) = of_ct, of_mri
     twice = {stem for files in (ct, mri) for stem, paths in files.items() if len(paths) > 1}
     both = sorted((ct.keys() & mri.keys()) - twice, key=natural_key)
     found = PairSet(
@@ -125,7 +155,23 @@ def _folder(root: Path, title: str, names: tuple[str, ...]) -> Path:
     return found[0]
 
 
-def _stems(folder: Path) -> tuple[dict[str, list[Path]], tuple[str, ...]]:
+def _volume_stems(folder: Path) -> _Found:
+    stems: dict[str, list[Path]] = defaultdict(list)
+    ignored: list[str] = []
+    for path in sorted(folder.iterdir(), key=lambda p: natural_key(p.name)):
+        if path.name.startswith("."):
+            continue
+        ending = next((e for e in VOLUME_SUFFIXES if path.name.lower().endswith(e)), None)
+        if path.is_dir():
+            stems[path.name].append(path)
+        elif ending is not None:
+            stems[path.name[: -len(ending)]].append(path)
+        else:
+            ignored.append(path.name)
+    return dict(stems), tuple(ignored)
+
+
+def _stems(folder: Path) -> _Found:
     stems: dict[str, list[Path]] = defaultdict(list)
     ignored: list[str] = []
     for path in sorted(folder.iterdir(), key=lambda p: natural_key(p.name)):

@@ -98,6 +98,15 @@ def holds_volume(path: Path) -> bool:
     return isinstance(header, DicomFile) and len(header.places) > 1
 
 
+def is_picture(path: Path) -> bool:
+    """Whether a path is a readable PNG, JPEG, TIFF, BMP or GIF file."""
+    try:
+        with path.open("rb") as file:
+            return sniff(file.read(256)) not in (None, "DICOM")
+    except OSError:
+        return False
+
+
 def _sources(inputs: Input | Iterable[Input]) -> Iterator[Source]:
     single = isinstance(inputs, str | os.PathLike) or (
         isinstance(inputs, tuple) and len(inputs) == 2 and isinstance(inputs[1], bytes)

@@ -88,6 +88,37 @@ def preset(name: str) -> Window:
     return PRESETS[name]
 
 
+def parse_window(text: str | None, unit: str, name: str) -> Window | None:
+    """A preset's name or "WIDTH,LEVEL" as a window; None where nothing was asked for.
+
+    Args:
+        text: what the user wrote.
+        unit: of the image or volume; presets are in HU.
+        name: "CT" or "MRI", for messages.
+
+    Raises:
+        InputError: it is neither, or a preset does not fit.
+    """
+    if text is None:
+        return None
+    known = text.strip().lower().replace("-", " ").replace("_", " ")
+    if known in PRESETS:
+        if unit != "HU":
+            raise InputError(
+                f"The {name} is not in HU, so the preset {known} does not fit it; give its window "
+                "as WIDTH,LEVEL."
+            )
+        return PRESETS[known]
+    try:
+        width, level = (float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(
+            f"'{text}' is no window; give WIDTH,LEVEL such as 80,40, or a preset of HU: "
+            f"{', '.join(PRESETS)}."
+        ) from None
+    return Window(level, width, "LINEAR_EXACT")
+
+
 def apply_window(image: Image, window: Window | None = None) -> NDArray[np.float32]:
     """Map an image to [0, 1].
 

@@ -78,6 +78,10 @@ class BatchOptions:
         """Where the fused image of a pair goes."""
         return out / self.images / f"{name}.png"
 
+    def files(self, out: Path, name: str) -> list[Path]:
+        """All that a pair has in the output, masks aside."""
+        return [self.image(out, name)]
+
 
 @dataclass(frozen=True)
 class _Work:
@@ -111,7 +115,7 @@ def run_batch(
         MethodError: masks are wanted of a method that has none.
     """
     options = options or BatchOptions()
-    _check_out(pairs, out, options)
+    check_out(pairs, out, options)
     if options.masks is not None:
         check_masks(method)
     ledger = None
@@ -169,7 +173,7 @@ def _one(work: _Work, index: int, pair: Pair) -> tuple[PairRecord, Entry | None]
             {} if values is None else values.notes, record.notes,
         )  # fmt: skip
     except PairError as error:
-        if _ends_all(error):
+        if ends_all(error):
             raise
         return failed(index, work.total, pair.name, error), None
 
@@ -200,7 +204,7 @@ def _turn(pixels: int) -> Iterator[None]:
         yield
 
 
-def _ends_all(error: BaseException) -> bool:
+def ends_all(error: BaseException) -> bool:
     """Whether the output, not the pair, is what fails."""
     cause = error.__cause__
     return isinstance(error, InputError) and isinstance(cause, OSError) and cause.errno in _FULL
@@ -230,7 +234,12 @@ def _in_order(work: Callable[[T], R], items: Iterable[T], workers: int) -> Itera
         torch.set_num_threads(before)
 
 
-def _check_out(pairs: PairSet, out: Path, options: BatchOptions) -> None:
+def check_out(pairs: PairSet, out: Path, options: BatchOptions) -> None:
+    """Refuse an output folder that holds the sources.
+
+    Raises:
+        InputError: it does, or is a file.
+    """
     sources = {p.parent.resolve() for pair in pairs.pairs for p in (pair.ct, pair.mri)}
     for folder in (out / options.images, *([options.masks] if options.masks else [])):
         if folder.resolve() in sources:

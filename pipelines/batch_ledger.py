@@ -26,7 +26,7 @@ class Entry:
         name: of the pair.
         key: method, options and program that made it.
         sources: SHA-256 of the CT's and the MRI's file.
-        image: SHA-256 of the fused PNG.
+        image: SHA-256 of the fused PNG, or of the file or folder of a fused volume.
         at: when it was written, seconds since 1970.
         scores: metric values; None where they were not asked for.
         score_notes: why a metric has no value.
@@ -70,7 +70,7 @@ class Ledger:
         if entry is None or (entry.key, entry.sources) != (self.key, sources):
             return None
         try:
-            whole = digest(image) == entry.image and self.thumb(pair.name).is_file()
+            whole = tree_digest(image) == entry.image and self.thumb(pair.name).is_file()
         except OSError:
             return None
         return entry if whole else None
@@ -114,6 +114,19 @@ def digest(path: Path) -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tree_digest(path: Path) -> str:
+    """SHA-256 of a file, or of a folder: of its files with their names.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not path.is_dir():
+        return digest(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    lines = (f"{file.relative_to(path).as_posix()} {digest(file)}\n" for file in files)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _read(folder: Path) -> dict[str, Entry]:

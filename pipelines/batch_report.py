@@ -82,7 +82,8 @@ def finish(
     write_file(out / REPORT, report(pairs, method, records))
     found = [out / REPORT, *sheets]
     found += [out / options.table] if options.metrics else []
-    found += [options.image(out, name) for name in names]
+    for name in names:
+        found += options.files(out, name)
     if options.masks is not None and options.masks.resolve().is_relative_to(out.resolve()):
         for name in names:
             found += sorted((options.masks / name).glob("*.png"))

@@ -31,7 +31,9 @@ def dicom_head(
                 "InstanceNumber": k + 1,
                 "PixelSpacing": [row, column],
                 "SliceThickness": between,
-                "RescaleType": "HU" if modality == "CT" else None,
+                "RescaleType": "HU" if modality == "CT" else "US",
+                "RescaleSlope": 1,
+                "RescaleIntercept": 0,
                 **elements,
             },
         )
