@@ -46,7 +46,7 @@ class FailingDisk:
         self.left, self.error = writes, errno.EROFS
 
     def fail_at(self, name: str, times: int, error: int) -> None:
-        """Fail from when the file of this name is opened to be written for so many times."""
+        """Fail from when a file whose name begins so is opened to be written for so many times."""
         self._fatal, self._opens, self.error = name, times, error
 
     def mend(self) -> None:
@@ -63,8 +63,8 @@ class FailingDisk:
         inside = isinstance(file, Path) and file.resolve().is_relative_to(self.root)
         if not (writes and inside):
             return self._open(file, mode, *more, **named)
-        self._opens -= file.name == self._fatal
-        if file.name == self._fatal and self._opens == 0:
+        self._opens -= file.name.startswith(self._fatal)
+        if file.name.startswith(self._fatal) and self._opens == 0:
             self.left = 0
         if self.failing and self.error == errno.EROFS:
             raise self.refusal()

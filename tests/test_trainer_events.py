@@ -1,14 +1,16 @@
 """TensorBoard events hold what the history holds, and their absence is said in words."""
 
+import errno
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.failing_disk import FailingDisk
 from tests.training_data import tiny_config, tiny_data
 from trainer.control import Control
 from trainer.loop import train
-from trainer.reports import EpochReport, StepReport
+from trainer.reports import EpochReport, Finished, StepReport
 from trainer.run_folder import RunFolder
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -57,3 +59,21 @@ def test_without_the_package_the_run_is_refused_before_it_begins(
     *_, last = train(plain, tiny_data(plain), tmp_path / "run")
     assert last.reason == "done"  # type: ignore[union-attr]
     assert not list((tmp_path / "run").glob("events*"))
+
+
+@pytest.mark.parametrize("writes", [1, 5, 9])
+def test_a_disk_that_fills_up_while_events_are_written_is_said_as_ever(
+    writes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever it fills up, the run ends in the usual sentence and can be resumed."""
+    pytest.importorskip("tensorboard")
+    config, run = tiny_config(epochs=2, tensorboard=True), tmp_path / "run"
+    disk = FailingDisk(tmp_path, monkeypatch)
+    disk.fail_at("events", writes, errno.ENOSPC)
+    *_, last = train(config, tiny_data(config), run)
+    assert isinstance(last, Finished)
+    assert last.reason == "failed"
+    assert last.message.startswith(f"The disk is full: the run folder {run} cannot be written")
+    disk.mend()
+    *_, last = train(config, tiny_data(config), run, resume=True)
+    assert last.reason == "done"  # type: ignore[union-attr]

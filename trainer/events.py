@@ -5,12 +5,15 @@
 The horizontal axis is the number of steps done, also for what is known once an epoch.
 """
 
+import io
 import json
+import time
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
 from trainer.config import TrainConfig
 from trainer.reports import EpochReport, MetricsReport, Report, Started, StepReport
+from trainer.run_folder import RunFolder
 from trainer.validation import Look
 
 VERSION = "2.21.0"
@@ -20,6 +23,9 @@ VERSION = "2.21.0"
 class Events:
     """Writes the event file of one stretch of a run; a resumed run adds another one.
 
+    Nothing is written by a thread of its own, as torch's ``SummaryWriter`` does: what the disk says
+    is known at once, and is said as of every other file of the run.
+
     Args:
         folder: the run's.
         config: its settings, shown as text.
@@ -28,18 +34,18 @@ class Events:
         ValueError: the package tensorboard is not installed.
     """
 
-    def __init__(self, folder: Path, config: TrainConfig) -> None:
+    def __init__(self, folder: RunFolder, config: TrainConfig) -> None:
         # Here and not above: it takes seconds and is not always there.
         try:
-            from torch.utils.tensorboard import SummaryWriter
+            from torch.utils.tensorboard import summary
         except ImportError as error:
             raise ValueError(
                 "TensorBoard events need the package tensorboard: install it with pip install "
                 f"tensorboard=={VERSION}, or leave tensorboard off."
             ) from error
-        self._make = SummaryWriter
-        self._writer: SummaryWriter | None = None
+        self._make: Any = summary
         self._folder, self._config, self._steps = folder, config, 0
+        self._name = f"events.out.tfevents.{time.time():.6f}"
 
     def note(self, report: Report) -> None:
         """Add what a report tells."""
@@ -71,27 +77,33 @@ class Events:
 
     def strip(self, epoch: int, seen: Look) -> None:
         """Add the drawn pairs of an epoch."""
-        if self._writer is not None:
-            name = f"drawn pairs/{', '.join(seen.columns)}"
-            self._writer.add_image(name, seen.strip, epoch * self._steps, dataformats="HW")
-
-    def close(self) -> None:
-        """Write what is left."""
-        if self._writer is not None:
-            self._writer.close()
+        name = f"drawn pairs/{', '.join(seen.columns)}"
+        picture = self._make.image(name, seen.strip, dataformats="HW")
+        self._write([{"summary": picture, "step": epoch * self._steps}])
 
     def _begin(self, report: Started) -> None:
+        from tensorboard.compat.proto.event_pb2 import SessionLog
+
         self._steps = report.steps
         done = report.epoch * report.steps + report.step
-        # What an interrupted stretch wrote beyond the state that the run goes on from is hidden.
-        self._writer = self._make(str(self._folder), purge_step=done + 1 if done else None)
         text = json.dumps(self._config.to_dict(), indent=2)
-        self._writer.add_text("settings", f"```json\n{text}\n```", done)
+        settings = self._make.text("settings", f"```json\n{text}\n```")
+        events: list[dict[str, Any]] = [{"file_version": "brain.Event:2"}]
+        if done:  # what an interrupted stretch wrote beyond the state that the run goes on from
+            events.append({"session_log": SessionLog(status=SessionLog.START), "step": done + 1})
+        self._write([*events, {"summary": settings, "step": done}])
 
     def _add(self, step: int, values: Mapping[str, float | None]) -> None:
-        if self._writer is None:
-            return
-        for name, value in values.items():
-            if value is not None:
-                self._writer.add_scalar(name, value, step)
-        self._writer.flush()  # it is watched while it runs
+        known = {name: value for name, value in values.items() if value is not None}
+        made = [self._make.scalar(name, value) for name, value in known.items()]
+        self._write([{"summary": summary, "step": step} for summary in made])
+
+    def _write(self, events: list[dict[str, Any]]) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        data = io.BytesIO()
+        for values in events:
+            event = Event(wall_time=time.time(), **values)
+            RecordWriter(data).write(event.SerializeToString())
+        self._folder.append_bytes(self._name, data.getvalue())

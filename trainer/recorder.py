@@ -43,7 +43,7 @@ class Recorder:
         self._measured: set[int] = set()
         self._events: Events | None = None
         if folder is not None and config.tensorboard:
-            self._events = Events(folder.path, config)
+            self._events = Events(folder, config)
 
     def begin(self, device: torch.device, threads: int, epoch: int) -> None:
         """Write what the run is made of."""
@@ -183,11 +183,9 @@ class Recorder:
                     logger.warning("%s", error)
 
     def close(self) -> None:
-        """End the measuring processes and the events."""
+        """End the measuring processes."""
         if self._scorer is not None:
             self._scorer.close()
-        if self._events is not None:
-            self._events.close()
 
 
 def write_inputs(folder: RunFolder, config: TrainConfig, data: CTMRIDataset) -> None:

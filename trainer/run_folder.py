@@ -26,6 +26,7 @@ import fusion_core
 from fusion_core import checkpoint
 from fusion_core.architectures import FusionModel
 from trainer.config import TrainConfig
+from trainer.file_lock import take_lock
 
 ALIVE = frozenset({"queued", "running", "paused", "stopping"})
 BEST = "best.safetensors"
@@ -93,7 +94,7 @@ class RunFolder:
         try:
             # A reader that looks whether the run is alive holds the lock for a moment.
             tries = 10
-            while not _lock(lock) and tries:
+            while not take_lock(lock) and tries:
                 tries -= 1
                 time.sleep(0.05)
             if not tries:
@@ -108,7 +109,7 @@ class RunFolder:
         """Whether a living process trains here."""
         try:
             with (self.path / "run.lock").open("ab") as lock:
-                return not _lock(lock)
+                return not take_lock(lock)
         except OSError:
             return False
 
@@ -150,8 +151,12 @@ class RunFolder:
     def log(self, text: str) -> None:
         """Add one line to the log."""
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._writing(), (self.path / "log.txt").open("a", encoding="utf-8") as file:
-            file.write(f"{stamp} {text}\n")
+        self.append_bytes("log.txt", f"{stamp} {text}\n".encode())
+
+    def append_bytes(self, name: str, data: bytes) -> None:
+        """Add to the end of a file."""
+        with self._writing(), (self.path / name).open("ab") as file:
+            file.write(data)
 
     def set_status(self, state: str, message: str, epoch: int) -> None:
         """Say what the run is doing; on a full disk in the place that the file has already."""
@@ -364,30 +369,6 @@ def _place(record: Mapping[str, Any]) -> tuple[float, float]:
     if kind == "started":
         return epoch, float(record["step"])
     return (epoch, 0.0) if kind in ("epoch", "metrics") else (0.0, 0.0)
-
-
-def _lock(file: IO[bytes]) -> bool:
-    """Take an exclusive lock that ends with the process; False where another one holds it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return _lock_windows(file)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _lock_windows(file: IO[bytes]) -> bool:
-    import importlib
-
-    msvcrt = importlib.import_module("msvcrt")
-    try:
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    except OSError:
-        return False
-    return True
 
 
 def _sync_folder(path: Path) -> None:
