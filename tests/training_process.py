@@ -2,9 +2,11 @@
 
 Run: python -m tests.training_process RUN_DIR MODE [key=value ...]
 MODE "plain" trains on; "slow" waits a little after every report; "between" kills its own process
-between a state's temporary write and its rename, in the second epoch.
+between a state's temporary write and its rename, in the second epoch. Where TWF_TEST_SECONDS is
+set, it ends after so many seconds and prints where every thread stands.
 """
 
+import faulthandler
 import os
 import signal
 import sys
@@ -33,6 +35,8 @@ def _kill_before_rename(target: Path) -> None:
 
 def main() -> None:
     """Train, from the start or from where the run was left."""
+    if seconds := os.environ.get("TWF_TEST_SECONDS"):
+        faulthandler.dump_traceback_later(float(seconds), exit=True)
     run_dir, mode, *words = sys.argv[1:]
     options = {k: parse_option(k, v) for k, v in (word.split("=", 1) for word in words)}
     config = tiny_config(**options)

@@ -7,6 +7,7 @@ weighs in with the images it holds, and the result is that of one process up to 
 """
 
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -116,13 +117,29 @@ def join(device: torch.device) -> Iterator[Ranks]:
         yield Ranks()
         return
     ours = not dist.is_initialized()
-    if ours:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    if ours and device.type == "cuda":
+        torch.cuda.set_device(device)  # nccl sends objects by way of the current GPU
+        dist.init_process_group("nccl", device_id=device)
+    elif ours:
+        _meet_here()
+        dist.init_process_group("gloo")
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
     finally:
         if ours:
             dist.destroy_process_group()
+
+
+def _meet_here() -> None:
+    """Let gloo use the loopback where all processes are on this machine.
+
+    It would take the address that the machine's name stands for, which can be unknown or, after a
+    change of networks, another machine's: processes then wait for each other for half an hour.
+    """
+    if os.environ.get("LOCAL_WORLD_SIZE") == os.environ["WORLD_SIZE"] and os.name == "posix":
+        names = [name for _, name in socket.if_nameindex() if name.startswith("lo")]
+        if names:
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", names[0])
 
 
 def gpu_count() -> int:

@@ -109,8 +109,8 @@ def launch(
 
 def _start(run_dir: Path, processes: int, log: Any) -> "subprocess.Popen[bytes]":
     words = [
-        "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", str(_CLI),
-        "train", "--resume", str(run_dir.resolve()),
+        "-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1",
+        f"--nproc-per-node={processes}", str(_CLI), "train", "--resume", str(run_dir.resolve()),
     ]  # fmt: skip
     threads = str(max(1, (os.cpu_count() or 1) // processes))
     return subprocess.Popen(
