@@ -6,6 +6,8 @@ also measures image metrics of every training image. All see the same batches fr
 
 Run: python benchmarks/training.py [--data FOLDER] [--pairs 113] [--rounds 3] [--threads 2]
      [--batches 0]   # steps measured per round and scaled to an epoch; 0 measures whole epochs
+
+With --device cuda one run on a GPU is measured instead, see benchmarks/training_gpu.py.
 """
 
 import argparse
@@ -24,6 +26,7 @@ from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.training_gpu import measure_gpu
 from trainer.augment import epoch_order
 from trainer.config import preset
 from trainer.data import CTMRIDataset
@@ -161,13 +164,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batches", type=int, default=0)
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     args = parser.parse_args()
+    source = FolderSource(args.data) if args.data else synthetic(args.pairs)
+    if args.device != "cpu":
+        try:
+            measure_gpu(source, args.device)
+        except ValueError as error:
+            parser.exit(1, f"{error}\n")
+        return
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(args.threads)
     config = preset("seed").with_options(
         {"device": "cpu", "threads": args.threads, "val_fraction": 0.0}
     )
-    source = FolderSource(args.data) if args.data else synthetic(args.pairs)
     data = CTMRIDataset(source, config)
     pairs = len(data)
     order = epoch_order(0, 0, pairs)

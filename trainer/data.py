@@ -154,7 +154,10 @@ class CTMRIDataset:
         chosen = self._pixels[
             torch.tensor(list(indices), dtype=torch.long, device=self._pixels.device)
         ]
-        chosen = chosen.to(device or chosen.device)
+        if device is not None and device.type == "cuda" and chosen.device.type == "cpu":
+            chosen = chosen.pin_memory().to(device, non_blocking=True)
+        elif device is not None:
+            chosen = chosen.to(device)
         pair = chosen.float().div_(255) if chosen.dtype == torch.uint8 else chosen
         return pair[:, :1].contiguous(), pair[:, 1:].contiguous()
 

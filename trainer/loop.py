@@ -124,6 +124,8 @@ class _Run:
     ) -> None:
         self.config, self.data, self.device, self.ranks = config, data, device, ranks
         self.control, self.recorder = control, recorder
+        if device.type == "cuda":  # earlier runs of this process have their own peak
+            torch.cuda.reset_peak_memory_stats(device)
         self.engine = Engine(config, device, ranks)
         self.progress = Progress(best_weights=self.engine.weights())
         self.steps = math.ceil(len(data.train) / config.batch_size)
