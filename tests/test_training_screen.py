@@ -4,6 +4,7 @@ import io
 import stat
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -218,6 +219,12 @@ def test_the_report_warns_of_what_can_mislead() -> None:
     assert "enlarged to 64 pixels" in texts
     html = data_report.contact_sheet(data)
     assert html.count("<img") == 2
+    report = replace(data.report, val=1, near_duplicates=(("a", "b", 0.97),))
+    for synthetic, advice in ((False, "one patient under two names"), (True, "by real images")):
+        warnings = [text for kind, text in data_report.findings(report, 32, synthetic)]
+        assert len(warnings) == 1
+        assert "correlation 0.970: validation may flatter. " in warnings[0]
+        assert warnings[0].endswith(f"{advice}.")
 
 
 def test_a_file_lost_between_check_and_start_fails_the_job_in_words(

@@ -158,7 +158,8 @@ def overlay_figure(views: Sequence[RunView], quantity: str) -> go.Figure:
         height=330, margin={"l": 60, "r": 12, "t": 34, "b": 42}, legend=_legend(),
         showlegend=True,
     )  # fmt: skip
-    figure.update_xaxes(**_axis("Epoch"), rangemode="tozero")
+    few = max((view.epoch for view in views), default=0) <= 20
+    figure.update_xaxes(**_axis("Epoch"), rangemode="tozero", dtick=1 if few else None)
     figure.update_yaxes(**_axis(quantities()[quantity]))
     if quantity == "mask_change":
         figure.update_yaxes(type="log", exponentformat="power")

@@ -21,7 +21,7 @@ def show(data: CTMRIDataset) -> None:
     report = data.report
     st.html(tiles(counts(report)))
     st.html(split_bar(report))
-    for kind, sentence in findings(report, data.config.size):
+    for kind, sentence in findings(report, data.config.size, data.origin["kind"] == "phantom"):
         st.html(f"<div class='twf-find twf-find-{kind}'>{escape(sentence)}</div>")
     st.html(contact_sheet(data))
     with st.expander("Patients, files and notes"):
@@ -61,12 +61,15 @@ def split_bar(report: DataReport) -> str:
     )
 
 
-def findings(report: DataReport, side: int | None) -> list[tuple[str, str]]:
+def findings(
+    report: DataReport, side: int | None, synthetic: bool = False
+) -> list[tuple[str, str]]:
     """What a careful reader should know before training: ("good" | "warn", sentence).
 
     Args:
         report: of the data set.
         side: what images are brought to, pixels.
+        synthetic: whether they are synthetic heads, which cannot be one patient under two names.
     """
     found: list[tuple[str, str]] = []
     largest = max(int(number) for size in report.sizes for number in size.split(" x "))
@@ -87,7 +90,12 @@ def findings(report: DataReport, side: int | None) -> list[tuple[str, str]]:
                 "warn",
                 f"{len(report.near_duplicates)} near-duplicates stand across the split, most alike "
                 f"{one} (training) and {two} (validation), correlation {alike:.3f}: validation may "
-                "flatter. Make sure that they are not one patient under two names.",
+                "flatter. "
+                + (
+                    "Synthetic heads are more alike than patients: judge a model by real images."
+                    if synthetic
+                    else "Make sure that they are not one patient under two names."
+                ),
             )
         )
     elif report.val:

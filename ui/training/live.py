@@ -45,13 +45,11 @@ def _screen(name: str, was_alive: bool) -> None:
     if view is None or was_alive != view.alive:
         st.rerun()  # the whole page: what can be done with the run is another now
         return
-    _head(view)
-    if view.state == "failed":
-        look.message("failed", view.message)
-    if not view.alive and view.state != "failed":
-        look.message(view.state, view.message)
-    if not view.alive:
-        after.below_message(view)
+    with st.container():  # what comes and goes here moves no chart to another place on the page
+        _head(view)
+        if not view.alive:
+            look.message(view.state, view.message)
+            after.below_message(view)
     if view.epochs_seen or view.steps_seen:
         _body(view)
     elif view.alive:
@@ -127,7 +125,7 @@ def _tiles(view: RunView) -> None:
     recent = step or last
     if recent is not None:
         cells.append(("Learning rate", f"{recent['learning_rate']:.2g}", ""))
-        cells.append(("Speed", f"{recent['pairs_per_second']:.0f}", "pairs/s"))
+        cells.append(("Speed", _speed(recent["pairs_per_second"]), "pairs/s"))
         if recent["memory"]:
             cells.append(("GPU memory, peak", f"{recent['memory'] / 2**30:.1f}", "GiB"))
     if last is not None and last["clipped"] is not None:
@@ -137,6 +135,10 @@ def _tiles(view: RunView) -> None:
         for title, value, unit in cells
     )
     st.html(f"<div class='twf-sum twf-tiles' data-epoch='{view.epoch}'>{html}</div>")
+
+
+def _speed(pairs: float) -> str:
+    return f"{pairs:.0f}" if pairs >= 10 else f"{pairs:.2g}"
 
 
 def _waiting_text(view: RunView) -> str:

@@ -19,7 +19,11 @@ STATES = {
 }
 """State -> word and colour; the word is always written beside the colour."""
 
+# Streamlit names a chart by its content: one that changes is a new one and stands for a moment
+# above the old one, which would make the page jump at every epoch.
+_CHART = "[data-testid=stElementContainer]:has([data-testid=stPlotlyChart])"
 _CSS = f"""<style>
+{_CHART}[data-stale=false] + {_CHART}[data-stale=true] {{display: none;}}
 .twf-state {{display: inline-flex; align-items: center; gap: .4rem; font-size: .84rem;
   font-weight: 600; white-space: nowrap;}}
 .twf-state::before {{content: ""; width: .55rem; height: .55rem; border-radius: 50%;
@@ -33,7 +37,7 @@ _CSS = f"""<style>
   overflow: hidden; margin: .35rem 0 .1rem;}}
 .twf-bar i {{display: block; height: 100%; background: #5ec4c0; transition: width .6s linear;}}
 .twf-tiles {{flex-wrap: wrap;}}
-.twf-tiles div {{max-width: none; min-width: max-content;}}
+.twf-tiles div {{max-width: 11rem; min-width: max-content;}}
 .twf-tiles b {{font-size: 1.05rem; white-space: nowrap;}}
 .twf-tiles small {{color: {MUTED}; font-size: .8rem; margin-left: .3rem;}}
 .twf-split {{height: 10px; border-radius: 4px; overflow: hidden; background: #d7a5ea;

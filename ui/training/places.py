@@ -9,6 +9,7 @@ import streamlit as st
 import torch
 
 from fusion_core.checkpoint import checkpoint_folders
+from trainer.distributed import gpu_count
 from trainer.job import JobQueue
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +56,7 @@ def jobs() -> JobQueue:
 @st.cache_resource(show_spinner=False)
 def devices() -> tuple[Device, ...]:
     """What can train here, the fastest first."""
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    gpus = gpu_count()
     found = []
     for number in range(gpus):
         about = torch.cuda.get_device_properties(number)

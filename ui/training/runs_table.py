@@ -164,6 +164,7 @@ def pick(lines: Sequence[Line]) -> list[Line]:
     event: Any = st.dataframe(
         rows, key="train-runs", on_select="rerun", selection_mode="multi-row", hide_index=True,
         column_config=config, height=min(420, 38 + 35 * len(lines)), alt="All training runs",
+        placeholder="–",
     )  # fmt: skip
     return [lines[row] for row in event.selection.rows if row < len(lines)]
 

@@ -44,14 +44,15 @@ def _screen(name: str, was_alive: bool) -> None:
     if view is None or view.alive != was_alive:
         st.rerun()
         return
-    _head(view)
-    if not view.alive and view.state != "done":
-        look.message(view.state, view.message)
-    problem = st.session_state.get(_PROBLEM)
-    if problem is not None and problem[0] == name:
-        st.error(problem[1], icon=":material/error:")
-    _confirm(view)
-    _failures(view.rows)
+    with st.container():  # what comes and goes here moves no chart to another place on the page
+        _head(view)
+        if not view.alive and view.state != "done":
+            look.message(view.state, view.message)
+        problem = st.session_state.get(_PROBLEM)
+        if problem is not None and problem[0] == name:
+            st.error(problem[1], icon=":material/error:")
+        _confirm(view)
+        _failures(view.rows)
     sweeps_results.show(view)
 
 

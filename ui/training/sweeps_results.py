@@ -20,14 +20,17 @@ _NOTE = (
 def show(view: SweepView) -> None:
     """Draw table, chart and single runs."""
     rows = view.results
-    theme.section("Results", _NOTE)
-    every, order = _table_choices(view)
-    st.html(table_html(in_order(rows, order), view.rows, view.shares, every))
-    if len({row.loss for row in rows}) > 1:
-        st.caption("These runs minimise different losses: compare metrics, not validation losses.")
-    if not any(row.done for row in rows):
-        st.caption("Means appear when the first run is done.")
-        return
+    with st.container():
+        theme.section("Results", _NOTE)
+        every, order = _table_choices(view)
+        st.html(table_html(in_order(rows, order), view.rows, view.shares, every))
+        if len({row.loss for row in rows}) > 1:
+            st.caption(
+                "These runs minimise different losses: compare metrics, not validation losses."
+            )
+        if not any(row.done for row in rows):
+            st.caption("Means appear when the first run is done.")
+            return
     names = columns(rows, every=True)
     start = "Qabf" if "Qabf" in names else names[0]
     theme.section("Over wavelets", "Mean ± standard deviation, and beside it every seed.")
