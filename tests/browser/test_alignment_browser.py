@@ -9,7 +9,7 @@ from imaging.shift import Shift
 from pipelines.alignment import compare
 from pipelines.cases import CASES, render_case
 from tests.browser.conftest import PATIENCE
-from tests.browser.test_app_browser import settled
+from tests.browser.test_app_browser import expect, settled, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -58,10 +58,10 @@ def test_the_checkerboard_shows_the_moved_mri(page: Any) -> None:
     open_alignment(page)
     canvas = page.locator("canvas").first
     board = page.get_by_text("alternating squares").first
-    assert board.is_visible()
+    expect(board).to_be_visible()
     before = canvas.screenshot()
     nudge(page, "down", 2)
-    assert canvas.screenshot() != before
+    until(page, lambda: canvas.screenshot() != before, "another picture")
 
 
 def test_a_wrong_shift_is_kept_advised_against_and_undone(page: Any) -> None:

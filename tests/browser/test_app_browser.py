@@ -2,6 +2,7 @@
 
 import io
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import PIL.Image
 import pytest
 
 from tests.app_driver import png_pair
+from tests.browser.conftest import PATIENCE
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -25,10 +27,37 @@ READ = """canvas => {
 }"""
 
 
+QUIET = """milliseconds => {
+  const app = document.querySelector('[data-testid=stApp]');
+  if (app?.dataset.testScriptState !== 'notRunning') window.twfQuiet = undefined;
+  else window.twfQuiet ??= performance.now();
+  return performance.now() - window.twfQuiet >= milliseconds;
+}"""
+
+
 def settled(page: Any) -> None:
-    """Wait until the script has run and the page shows its result."""
-    state = "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState"
-    page.wait_for_function(f"{state} === 'notRunning'")
+    """Wait until the script has run: what was just clicked needs a moment to start it.
+
+    What it draws may come later still; wait for that by :func:`expect`.
+    """
+    page.evaluate("window.twfQuiet = undefined")
+    page.wait_for_function(QUIET, arg=300)
+
+
+def until(page: Any, holds: Callable[[], bool], what: str) -> None:
+    """Look again until something holds that only Python can judge."""
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, f"{what}: not within {PATIENCE} s"
+        page.wait_for_timeout(100)
+
+
+def expect(target: Any) -> Any:
+    """Playwright's assertions, which look again until the page shows what is expected."""
+    from playwright.sync_api import expect as assertions  # here: it is not on every machine
+
+    assertions.set_options(timeout=1000 * PATIENCE)
+    return assertions(target)
 
 
 def brightness(page: Any) -> list[float]:
@@ -59,7 +88,7 @@ def test_first_screen_shows_three_images_and_no_error(page: Any) -> None:
     page.get_by_role("heading", name="Fuse").wait_for()
     values = brightness(page)
     assert min(values) > 5
-    assert page.get_by_text("Research, not for diagnosis").first.is_visible()
+    expect(page.get_by_text("Research, not for diagnosis").first).to_be_visible()
     assert page.get_by_test_id("stException").count() == 0
     assert page.get_by_test_id("stAlert").count() == 0
 
@@ -69,7 +98,7 @@ def test_the_first_page_answers_to_its_name_as_well(page: Any, app_address: str)
     page.goto(f"{app_address}/fuse")
     page.get_by_role("heading", name="Fuse", exact=True).wait_for()
     settled(page)
-    assert page.url.rstrip("/") == app_address
+    expect(page).to_have_url(f"{app_address}/")
     assert page.get_by_text("Page not found").count() == 0
 
 
@@ -146,7 +175,7 @@ def test_a_picked_pixel_is_taken_apart(page: Any) -> None:
     texts = page.locator(".twf-sum b").all_text_contents()[:4]
     ct, mri, clipping, shown = (float(text.replace("−", "-")) for text in texts)
     assert ct + mri + clipping == pytest.approx(shown, abs=0.21)
-    assert page.get_by_text("Sources at this pixel").is_visible()
+    expect(page.get_by_text("Sources at this pixel")).to_be_visible()
 
 
 def test_a_window_chosen_in_the_viewer_is_fused_and_shown_in_the_rail(page: Any) -> None:

@@ -95,7 +95,7 @@ def test_a_batch_outlives_reload_cancel_and_a_killed_server(tab: Any, server: Se
     upload(tab, heads(150))
     done = "+document.querySelector('.twf-tiles[data-pairs]')?.dataset.pairs"
     tab.wait_for_function(f"{done} >= 2")
-    assert tab.locator(".twf-thumbs img").count() >= 1
+    tab.locator(".twf-thumbs img").first.wait_for()
     tab.reload()
     tab.wait_for_function(f"{done} >= 3")
     tab.get_by_role("button", name="Cancel").click()

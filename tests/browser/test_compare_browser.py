@@ -13,7 +13,7 @@ from imaging.write import encode_png
 from pipelines.cases import CASES, render_case
 from pipelines.fuse import fuse_pair, scores
 from pipelines.methods import load_method
-from tests.browser.test_app_browser import settled
+from tests.browser.test_app_browser import expect, settled, until
 from tests.browser.test_train_browser import Server
 from tests.training_data import tiny_config, tiny_data
 from trainer.loop import train
@@ -78,10 +78,10 @@ def test_the_scrubber_moves_every_panel_and_the_copied_link_restores_it(visit: A
     page.keyboard.press("ArrowLeft")
     page.get_by_text("Epoch 2: training loss").wait_for()
     settled(page)
-    assert "tiny · epoch 2" in numbers(page)
+    expect(page.locator("table.twf-compare")).to_contain_text("tiny · epoch 2")
     assert numbers(page) != before
-    assert canvas.screenshot() != picture
-    assert chart.locator(".shapelayer path").first.get_attribute("d") != mark
+    until(page, lambda: canvas.screenshot() != picture, "another picture")
+    expect(chart.locator(".shapelayer path").first).not_to_have_attribute("d", mark)
     link = page.locator("[data-testid=stCode] code").text_content()
     assert "epoch=2" in page.url
     assert link.split("?")[1] in page.url.replace("%3A", ":")
@@ -101,7 +101,7 @@ def test_masks_of_two_epochs_are_subtracted_in_linked_panels(visit: Any) -> None
     page.get_by_text("Coefficients more").wait_for()
     settled(page)
     rows = page.locator("table.twf").first.locator("tr")
-    assert rows.count() == 5
+    expect(rows).to_have_count(5)
     assert any(
         float(rows.nth(i).locator("td").nth(4).text_content()) > 0 for i in range(1, 5)
     )  # fmt: skip
@@ -129,4 +129,4 @@ def test_an_image_made_elsewhere_is_uploaded_and_the_numbers_come_back(
     for name in ("Qabf", "SSIM_Avg", "Qcv"):
         assert float(rows[name]["theirs"]) == pytest.approx(measured[name], abs=1e-5)
         assert rows[name]["theirs"] == rows[name]["Maximum"]
-    assert page.get_by_text("Uploaded fused images are not in it").count() == 1
+    expect(page.get_by_text("Uploaded fused images are not in it")).to_have_count(1)

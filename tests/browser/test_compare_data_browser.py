@@ -11,7 +11,7 @@ import pytest
 
 import cli
 from tests.app_driver import png_pair
-from tests.browser.test_app_browser import settled
+from tests.browser.test_app_browser import expect, settled
 from tests.browser.test_train_browser import Server
 from tests.training_app import zip_of
 
@@ -75,9 +75,8 @@ def test_an_upload_is_compared_with_the_shells_numbers(
     tab.get_by_text("Means over 4 images of 2 patients").wait_for()
     tab.get_by_text("No interval and no p-value by patient: 2 patients").first.wait_for()
     settled(tab)
-    assert tab.locator(".twf-worst img").count() >= 4
-    tab.locator(".js-plotly-plot").nth(1).wait_for()
-    assert tab.locator(".js-plotly-plot").count() == 2
+    tab.locator(".twf-worst img").nth(3).wait_for()
+    expect(tab.locator(".js-plotly-plot")).to_have_count(2)
     tab.get_by_role("button", name="Export").click()
     with tab.expect_download() as waiting:
         tab.get_by_role("button", name="All files (ZIP)").click()
@@ -104,8 +103,8 @@ def test_an_upload_is_compared_with_the_shells_numbers(
     assert tab.get_by_test_id("stMain").evaluate(wide) <= 1
     tab.get_by_role("button", name="Open pair").first.click()
     tab.get_by_text("Link to this comparison").wait_for()
+    expect(tab.locator("canvas.v-canvas")).to_have_count(4)
     settled(tab)
-    assert tab.locator("canvas.v-canvas").count() == 4
     assert tab.get_by_test_id("stAlertContentError").count() == 0
 
 

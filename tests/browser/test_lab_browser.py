@@ -10,6 +10,7 @@ import pytest
 
 from fusion_core.wavelets import analyse
 from pipelines.cases import CASES
+from tests.browser.test_app_browser import settled
 from ui.lab import images, mosaic
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -19,13 +20,7 @@ def open_lab(page: Any, address: str, view: str) -> None:
     """Go to a view of the laboratory and wait for its heading and the end of the run."""
     page.goto(f"{address}/lab?view={view}")
     page.get_by_role("heading", name="Wavelet lab").wait_for()
-    settle(page)
-
-
-def settle(page: Any) -> None:
-    """Wait until nothing is running any more."""
-    page.wait_for_timeout(600)
-    page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')")
+    settled(page)
 
 
 def first_case() -> Any:
@@ -40,7 +35,7 @@ def test_a_click_on_a_coefficient_shows_its_atom(page: Any, app_address: str) ->
     canvas.wait_for()
     box = canvas.bounding_box()
     canvas.click(position={"x": 0.55 * box["width"], "y": 0.6 * box["height"]})
-    settle(page)
+    settled(page)
     page.get_by_text("The strongest of its band").wait_for(state="detached")
     text = page.locator("[data-testid=stCaptionContainer]", has_text="It touches").inner_text()
     band, row, column = text.split(":")[0].replace("row ", "").replace("column ", "").split(", ")

@@ -7,15 +7,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from tests.browser.test_app_browser import expect, settled
+
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 CANVAS = "canvas"
-
-
-def settled(page: Any) -> None:
-    """Wait until the script has run and the page shows its result."""
-    state = "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState"
-    page.wait_for_function(f"{state} === 'notRunning'")
 
 
 def opened(page: Any, name: str) -> Any:
@@ -80,7 +76,7 @@ def test_a_region_is_taken_apart_after_it_was_drawn(page: Any) -> None:
     settled(page)
     ct, mri, clipping, shown = the_sum(page)
     assert ct + mri + clipping == pytest.approx(shown, abs=0.21)
-    assert page.get_by_text("mean removed").first.is_visible()
+    expect(page.get_by_text("mean removed").first).to_be_visible()
     assert page.get_by_test_id("stAlert").count() == 0
 
 
@@ -100,7 +96,7 @@ def test_a_pick_on_fuse_is_kept_for_taking_it_apart(page: Any) -> None:
     assert the_sum(page) == before
     # The crosshair of the viewer there stands on it as well.
     at = page.get_by_text("what each subband brought").first.inner_text().split(":")[0]
-    assert page.get_by_text(f"{at.removeprefix('Pixel ')} ·").first.is_visible()
+    expect(page.get_by_text(f"{at.removeprefix('Pixel ')} ·").first).to_be_visible()
 
 
 def test_the_ct_part_is_taken_home(page: Any) -> None:
@@ -124,7 +120,7 @@ def test_two_checkpoints_share_one_viewer_of_masks(page: Any) -> None:
     page.get_by_text("one: the claim").wait_for()
     settled(page)
     images = page.locator("table.twf img")
-    assert images.count() == 10 + 4
+    expect(images).to_have_count(10 + 4)
     assert all(images.evaluate_all("all => all.map(i => i.complete && i.naturalWidth > 0)"))
     assert page.get_by_test_id("stAlert").count() == 0
 

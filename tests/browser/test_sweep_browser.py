@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.test_app_browser import settled
+from tests.browser.test_app_browser import expect, settled
 from tests.browser.test_train_browser import Server, server, tab, type_in
 from trainer.run_folder import list_runs
 from ui.training.history import sweep_folders
@@ -49,7 +49,7 @@ def test_a_sweep_outlives_its_server_and_ends_with_one_table(tab: Any, server: S
     """Rows fill while it runs; after kill -9 Resume does the rest, and nothing is trained twice."""
     start_sweep(tab, 2)
     wait_done(tab, 1)
-    assert tab.locator(".twf-sweep tr").count() == 3
+    expect(tab.locator(".twf-sweep tr")).to_have_count(3)
     server.kill()
     (folder,) = sweep_folders(server.runs)
     done = [run for run in list_runs(folder) if (run.path / "scores.json").exists()]
@@ -61,8 +61,8 @@ def test_a_sweep_outlives_its_server_and_ends_with_one_table(tab: Any, server: S
     tab.get_by_role("button", name="Resume").click()
     wait_done(tab, 6)
     tab.locator(".twf-run .twf-state", has_text="Done").wait_for()
-    assert tab.locator(".twf-sweep").get_by_text("3 of 3").count() == 2
-    tab.locator(".st-key-train-sweep-chart .js-plotly-plot").wait_for()
+    expect(tab.locator(".twf-sweep").get_by_text("3 of 3")).to_have_count(2)
+    tab.locator(".st-key-train-sweep-chart .js-plotly-plot").first.wait_for()
     for run in done:
         assert (run.path / "history.jsonl").read_bytes() == before[run.name]
     settled(tab)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.app_driver import write_checkpoints
 from tests.browser.conftest import PATIENCE, ROOT, _wait
-from tests.browser.test_app_browser import settled
+from tests.browser.test_app_browser import expect, settled, until
 from trainer.run_folder import list_runs
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -124,12 +124,11 @@ def test_a_run_is_started_reloaded_paused_stopped_and_resumed(tab: Any, server: 
     wait_beyond(tab, 2)
     before = points(tab)
     wait_beyond(tab, epoch(tab) + 2)
-    tab.wait_for_timeout(1500)
-    assert points(tab) > before
+    until(tab, lambda: points(tab) > before, "a longer curve")
     seen = epoch(tab)
     tab.reload()
     wait_beyond(tab, seen)
-    assert tab.locator(".twf-run .twf-state").first.text_content() == "Running"
+    expect(tab.locator(".twf-run .twf-state").first).to_have_text("Running")
     tab.get_by_role("button", name="Pause").click()
     tab.get_by_role("button", name="Resume").wait_for()
     tab.wait_for_timeout(1500)

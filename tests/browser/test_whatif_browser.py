@@ -16,6 +16,7 @@ from pipelines.cases import CASES, render_case
 from pipelines.fuse import FusedPair, fuse_pair, to_8bit
 from pipelines.methods import load_method
 from tests.app_driver import write_checkpoints
+from tests.browser.test_app_browser import expect
 from ui.quality import number
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -125,13 +126,13 @@ def test_measures_follow_and_stand_beside_the_learned_ones(whatif: Any, pair: Fu
     names = tuple(name for name, _ in pair.result.ct.items())  # type: ignore[union-attr]
     whatif.locator("[data-name=factor-ct-LL3]").fill("0.2")
     whatif.get_by_text("Altered: CT LL3 × 0.2.").wait_for()
-    whatif.wait_for_timeout(400)
     chosen = Alteration(names, "learned", (0.2, *(1.0,) * 9), (1.0,) * 10)
     before = altered.altered_scores(pair, pair.fused8).values["Qabf"]
     after = altered.altered_scores(pair, made(pair, chosen)).values["Qabf"]
-    cells = whatif.locator("table.twf tr").nth(2).locator("td").all_inner_texts()
-    assert cells[1:3] == [number(before), number(after)]
-    assert cells[4] == ("better" if after > before else "worse")
+    cells = whatif.locator("table.twf tr").nth(2).locator("td")
+    expect(cells.nth(1)).to_have_text(number(before))
+    expect(cells.nth(2)).to_have_text(number(after))
+    expect(cells.nth(4)).to_have_text("better" if after > before else "worse")
 
 
 def test_an_altered_image_goes_home_marked(whatif: Any, pair: FusedPair, tmp_path: Path) -> None:
