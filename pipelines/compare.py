@@ -23,7 +23,16 @@ from pipelines.evaluate import (
 )
 from pipelines.methods import Method
 from pipelines.rank import STANDARD_METRICS, MeanRank, mean_rank
-from pipelines.statistics import MIN_PATIENTS, Paired, by_patient, holm, paired, too_few_patients
+from pipelines.statistics import (
+    ALPHA,
+    MIN_PATIENTS,
+    Paired,
+    by_patient,
+    holm,
+    least_p,
+    paired,
+    too_few_patients,
+)
 
 SHOWN = (
     "SSIM_Avg", "PSNR_Avg", "Edge_Preservation", "MI_Avg", "SD", "SCD", "VIF", "Qabf", "Nabf",
@@ -144,7 +153,23 @@ class Comparison:
         count = len(self.patient_names)
         if count < MIN_PATIENTS:
             return too_few_patients(count)
-        return f"{count} patients: intervals and tests by patient take each patient once."
+        once = f"{count} patients: intervals and tests by patient take each patient once."
+        if self.can_pass:
+            return once
+        return (
+            f"{once} They are too few for {self._tests} tests at once: after Holm's correction no "
+            f"p can fall below {least_p(count, self._tests):.2g}, however clear a difference is. "
+            "Look at the intervals, and at whether all patients agree (effect 1 or −1)."
+        )
+
+    @property
+    def can_pass(self) -> bool:
+        """Whether any difference by patient could be significant with so many patients at all."""
+        return least_p(len(self.patient_names), self._tests) < ALPHA
+
+    @property
+    def _tests(self) -> int:
+        return sum(not math.isnan(d.p_patients) for d in self.differences)
 
     def values(self, name: str, metric: str) -> NDArray[np.float64]:
         """One metric of one entry, in the order of :attr:`images`."""

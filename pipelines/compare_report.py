@@ -16,10 +16,10 @@ from pipelines.statistics import MIN_PATIENTS, Paired
 
 METHODS_NOTE = (
     "Intervals: percentile bootstrap of the mean difference, 10,000 resamples, 95 %. p: two-sided "
-    "Wilcoxon signed-rank test, corrected by Holm over all methods and metrics of the table. "
-    "Effect: matched-pairs rank-biserial correlation, 1 where every difference favours the larger "
-    "value. By image, slices of one patient count as independent though they are not: conclude "
-    "by patient."
+    "Wilcoxon signed-rank test, corrected by Holm over all methods and metrics compared. Effect: "
+    "matched-pairs rank-biserial correlation, 1 where every difference is positive and −1 where "
+    "every one is negative. By image, slices of one patient count as independent though they are "
+    "not: conclude by patient."
 )
 
 
@@ -123,18 +123,12 @@ def markdown(comparison: Comparison) -> str:
 def latex(comparison: Comparison) -> str:
     """The table of means for a paper; needs the package booktabs."""
     head, body = _means(comparison, lambda text: rf"\textbf{{{text}}}", "$\\pm$")
-    arrows = {"↑": r"$\uparrow$", "↓": r"$\downarrow$"}
-
-    def plain(text: str) -> str:
-        for sign in "&%_#":
-            text = text.replace(sign, "\\" + sign)
-        for arrow, command in arrows.items():
-            text = text.replace(arrow, command)
-        return text
-
-    rows = [" & ".join(plain(cell) for cell in row) + r" \\" for row in [head, *body]]
+    plain = [[row[0].translate(_LATEX), *row[1:]] for row in body]  # titles are the user's words
+    lines = [[cell.translate(_LATEX) for cell in head], *plain]
+    rows = [" & ".join(line) + r" \\" for line in lines]
     return "\n".join(
         [
+            f"% Mean and standard deviation over {len(comparison.images)} images; best mean bold.",
             r"\begin{tabular}{l" + "r" * (len(head) - 1) + "}",
             r"\toprule",
             rows[0],
@@ -145,6 +139,13 @@ def latex(comparison: Comparison) -> str:
             "",
         ]
     )
+
+
+_LATEX = str.maketrans(
+    {sign: f"\\{sign}" for sign in "&%_#${}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"↑": r"$\uparrow$", "↓": r"$\downarrow$"}
+)
 
 
 def text_table(comparison: Comparison) -> str:
@@ -236,7 +237,8 @@ def p_text(p: float) -> str:
 
 def _paired_cells(found: Paired, p: float) -> list[str]:
     interval = "–" if math.isnan(found.low) else f"{signed(found.low)} to {signed(found.high)}"
-    return [signed(found.mean), interval, p_text(p), _cell(found.effect, 2)]
+    effect = "–" if math.isnan(found.effect) else f"{found.effect:.2f}".replace("-", "−")
+    return [signed(found.mean), interval, p_text(p), effect]
 
 
 def _means(
@@ -249,13 +251,21 @@ def _means(
         row = [title]
         for metric in metrics:
             found = comparison.summaries[name][metric]
-            digits = 4 if abs(found.mean) < 0.1 else 3 if abs(found.mean) < 100 else 0
+            digits = _digits(found.mean)
             text = f"{found.mean:.{digits}f} {plus_minus} {found.sd:.{digits}f}"
             if math.isnan(found.mean):
                 text = "–"
             row.append(bold(text) if name in comparison.best(metric) else text)
         body.append(row)
     return head, body
+
+
+def _digits(mean: float) -> int:
+    """Decimals of a mean and its deviation: about four digits, more for what is nearly 0."""
+    size = abs(mean)
+    if not 0 < size < 0.001:
+        return next((n for n, end in ((4, 0.1), (3, 10), (2, 100)) if size < end), 0)
+    return min(8, 1 - math.floor(math.log10(size)))
 
 
 def _bold_markdown(text: str) -> str:
@@ -285,7 +295,8 @@ def _cell(value: float, digits: int = 6) -> str:
 
 def _markdown_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
     rule = ["---", *["---:"] * (len(head) - 1)]
-    return [f"| {' | '.join(row)} |" for row in (head, rule, *body)]
+    escaped = ([cell.replace("|", "\\|") for cell in row] for row in (head, rule, *body))
+    return [f"| {' | '.join(row)} |" for row in escaped]
 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> str:

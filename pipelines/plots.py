@@ -13,6 +13,8 @@ from pipelines.compare import Comparison
 
 # Okabe and Ito's colours, told apart by every kind of colour vision.
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#7f7f7f", "#000000")
+MARKERS = ("o", "s", "D", "^", "v", "P", "p", "*")
+"""Beside its colour every method has a form of its own, for print without colours."""
 _STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
@@ -94,14 +96,17 @@ def differences(comparison: Comparison) -> bytes:
                 axis.set_yticklabels([])
         for axis in axes[len(metrics) :]:
             axis.set_axis_off()
-        marks = "circle: mean over images, 95 % interval; diamond: over patients; bar: one patient"
+        by_patient = any(d.patients is not None for d in comparison.differences)
+        marks = "circle: mean over images with its 95 % interval"
+        if comparison.patients:
+            marks += "; diamond: the same over patients" if by_patient else "; bar: one patient"
         title = comparison.titles[comparison.reference]
         axes[0].figure.suptitle(f"Difference to {title} ({marks})", fontsize=9)
     return done[0]
 
 
 def pareto(comparison: Comparison, first: str, second: str) -> bytes:
-    """Means of two metrics, the methods that none beats in both joined by a line."""
+    """Means of two metrics; the methods that none beats in both are filled and joined."""
     front = comparison.pareto(first, second)
     with _figure((6.2, 3.6), 1, 1) as (axes, done):
         axis = axes[0]
@@ -114,8 +119,9 @@ def pareto(comparison: Comparison, first: str, second: str) -> bytes:
         for place, (name, (x, y)) in enumerate(points.items()):
             colour = PALETTE[place % len(PALETTE)]
             inside = colour if name in front else "none"
-            label = comparison.titles[name]
-            axis.plot(x, y, "o", color=colour, markerfacecolor=inside, label=label)
+            label = comparison.titles[name] + ("" if name in front else " (beaten)")
+            marker = MARKERS[place % len(MARKERS)]
+            axis.plot(x, y, marker, color=colour, markerfacecolor=inside, label=label)
         axis.set_xlabel(_titled(first))
         axis.set_ylabel(_titled(second))
         axis.margins(0.1)
@@ -133,8 +139,9 @@ def _interval(axis: Any, found: Any, place: float, marker: str, colour: str) -> 
 
 def _titled(metric: str) -> str:
     arrow = {"up": " ↑", "down": " ↓", "none": ""}[METRICS[metric].direction]
-    title = METRICS[metric].title
-    return f"{title if len(title) < 28 else metric}{arrow}"
+    title, unit = METRICS[metric].title, METRICS[metric].unit
+    short = title if len(title) < 28 else metric
+    return f"{short}, {unit}{arrow}" if unit else f"{short}{arrow}"
 
 
 @contextmanager

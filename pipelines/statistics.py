@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-LEVEL = 0.95
+LEVEL, ALPHA = 0.95, 0.05
 RESAMPLES = 10_000
 MIN_PATIENTS = 6
 """Below this many patients no test by patient is made: six signs alone reach p = .03 at best."""
@@ -98,6 +98,16 @@ def wilcoxon(differences: Values) -> float:
     if not differences.any():
         return 1.0
     return float(stats.wilcoxon(differences, zero_method="wilcox").pvalue)
+
+
+def least_p(units: int, tests: int) -> float:
+    """The smallest p that the signed-rank test can reach at all, after Holm's correction.
+
+    Args:
+        units: untied differences; all of one sign give 2 / 2^units.
+        tests: how many p-values are corrected together.
+    """
+    return min(1.0, tests * 2.0 ** (1 - units))
 
 
 def rank_biserial(differences: Values) -> float:

@@ -281,6 +281,11 @@ def test_the_table_subtracts_the_reference_in_the_right_order() -> None:
     assert "<small>best</small> <b>0.750</b>" in html
     assert "<b></th>" not in html
     assert "&lt;b&gt;" in html
+    sides[1].scores.values.update(SSIM_Avg=0.6, SSIM_CT=0.9, SSIM_MRI=0.3, PSNR_Avg=20.0)
+    html = table_html(sides, sides[0])
+    assert "<small>CT 0.900 · MRI 0.300</small>" in html
+    assert "Peak signal-to-noise ratio, dB" in html
+    assert "20.0 dB" not in html
     rows = {row["metric"]: row for row in csv.DictReader(io.StringIO(table_csv(sides, sides[1])))}
     assert float(rows["Qabf"]["<b> minus B"]) == pytest.approx(-0.25)
     assert rows["Nabf"]["direction"] == "down"

@@ -250,6 +250,16 @@ def test_by_image_significant_but_not_by_patient_is_said_so() -> None:
     assert "better</small>" in html
 
 
+def test_patients_too_few_for_the_tests_are_not_taken_for_no_difference() -> None:
+    """Where no p can pass, what all patients share is said, not that they bear nothing out."""
+    found = made(patients=6, slices=3, gain=0.05, spread=0.001)
+    more = {**found.scores, "c": found.scores["b"]}
+    crowded = Comparison({n: f"Method {n}" for n in more}, "a", more, found.patients)
+    assert data_tables.reading(crowded, "b") == [
+        "In each of the 6 patients, Method b is better in Qabf than Method a."
+    ]
+
+
 def test_below_six_patients_only_their_agreement_is_said() -> None:
     """No p by patient; what all patients share is said, else that they do not agree."""
     agree = made(patients=3, slices=2, gain=-0.05, spread=0.001)

@@ -12,7 +12,7 @@ import cli
 from imaging.errors import InputError
 from imaging.pairs import find_pairs
 from pipelines.compare import Comparison, Entry, compare, conclude, known_patients
-from pipelines.compare_report import latex, markdown, write_comparison
+from pipelines.compare_report import difference_rows, latex, markdown, write_comparison
 from pipelines.methods import MethodError, load_method, load_named
 
 
@@ -120,6 +120,22 @@ def test_every_table_holds_the_same_numbers(data: Path, tmp_path: Path) -> None:
             assert b"<svg" in path.read_bytes()[:400]
 
 
+def test_titles_and_small_numbers_survive_every_table() -> None:
+    """Titles are text in LaTeX and Markdown; a mean near 0 keeps digits; minus is one sign."""
+    values = {"SSIM_Avg": 0.5, "Nabf": 0.000068}
+    scores = {"a": {"1": values}, "b": {"1": {"SSIM_Avg": 0.25, "Nabf": 0.5}}}
+    found = Comparison({"a": r"50% of_a|b^2 \\$x$", "b": "B"}, "a", scores, {})
+    table = latex(found)
+    assert r"50\% of\_a|b\textasciicircum{}2 \textbackslash{}\textbackslash{}\$x\$ & " in table
+    assert r"SSIM\_Avg $\uparrow$ & Nabf $\downarrow$" in table
+    assert table.startswith("% Mean and standard deviation over 1 images")
+    assert "0.000068" in table
+    assert r"50% of_a\|b^2" in markdown(found)
+    (row, _) = difference_rows(found, "b")[1]
+    assert row[1] == "−0.2500"
+    assert row[4] == "−1.00"
+
+
 def test_the_same_comparison_writes_the_same_files(data: Path, tmp_path: Path) -> None:
     """Intervals and drawings are seeded, so a second run gives equal bytes."""
     first, second = (
@@ -171,22 +187,20 @@ def test_wrong_requests_are_one_sentence(
     assert message in capsys.readouterr().err
 
 
-def test_scores_of_outside_methods_equal_the_outside_table(shared: Path) -> None:
-    """Means over the benchmark of one peer equal the table that came with its images."""
+@pytest.mark.parametrize("method", ["IFCNN", "GeSeNet"])
+def test_scores_of_outside_methods_equal_the_outside_table(shared: Path, method: str) -> None:
+    """Every image and every metric of two peers, as ``compare`` measures them."""
     table = shared / "peers" / "scores_benchmark.csv"
-    folder = shared / "peers" / "images" / "IFCNN"
+    folder = shared / "peers" / "images" / method
     if not table.is_file() or not folder.is_dir():
         pytest.skip("the outside scores ../shared/peers/scores_benchmark.csv are not here")
     pairs = find_pairs(shared / "data" / "aanlib" / "benchmark")
-    entries = [Entry("IFCNN", "IFCNN", folder=folder)]
-    steps = []
-    for step in compare(pairs, entries, ["Qabf", "SCD", "SSIM_Avg"]):
-        steps.append(step)
-        if len(steps) == 5:
-            break
-    found = conclude(entries, steps)
+    entries = [Entry(method, method, folder=folder)]
+    found = conclude(entries, list(compare(pairs, entries)))
     with table.open(newline="") as file:
-        rows = {r["name"]: r for r in csv.DictReader(file) if r["method"] == "IFCNN"}
-    for image, values in found.scores["IFCNN"].items():
-        for metric in ("Qabf", "SCD", "SSIM_Avg"):
-            assert values[metric] == pytest.approx(float(rows[image][metric]), rel=1e-3, abs=1e-4)
+        rows = {r.pop("name"): r for r in csv.DictReader(file) if r.pop("method") == method}
+    assert set(rows) == set(found.images)
+    for image, expected in rows.items():
+        for metric, value in expected.items():
+            measured = found.scores[method][image][metric]
+            assert measured == pytest.approx(float(value), rel=1e-3, abs=1e-4), (image, metric)

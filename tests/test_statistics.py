@@ -11,6 +11,7 @@ from pipelines.statistics import (
     bootstrap_interval,
     by_patient,
     holm,
+    least_p,
     paired,
     rank_biserial,
     wilcoxon,
@@ -52,6 +53,15 @@ def test_holm_of_a_hand_made_case() -> None:
     assert math.isnan(found[2])
     assert found[3:] == pytest.approx([0.06, 0.02])
     assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_no_p_is_smaller_than_the_least_one() -> None:
+    """Six of one sign, the clearest there can be, reach 2 / 2^6; Holm over ten leaves ten of it."""
+    clearest = wilcoxon(np.arange(1.0, 7.0))
+    assert least_p(6, 1) == clearest
+    assert min(holm([clearest] * 10)) == pytest.approx(least_p(6, 10))
+    assert least_p(6, 60) == 1
+    assert least_p(12, 60) < 0.05
 
 
 def test_paired_leaves_missing_values_out() -> None:
@@ -107,3 +117,16 @@ def test_below_six_patients_only_their_differences_are_given() -> None:
     (six,) = comparison_of({f"p{k}": [0.01 + k / 1000] * 3 for k in range(6)}).differences
     assert six.patients is not None
     assert six.p_patients == pytest.approx(2 / 64)
+
+
+def test_a_test_that_can_never_pass_is_said_to_be_so() -> None:
+    """Six agreeing patients and two tests: no p by patient can fall below .05, and that is said."""
+    one = comparison_of({f"p{k}": [0.01 + k / 1000] * 3 for k in range(6)})
+    assert one.can_pass
+    assert one.patient_note.endswith("take each patient once.")
+    scores = dict(one.scores) | {"third": one.scores["new"]}
+    two = Comparison({n: n for n in scores}, "base", scores, one.patients)
+    assert not two.can_pass
+    assert all(d.p_patients >= 0.05 for d in two.differences)
+    assert "too few for 2 tests at once" in two.patient_note
+    assert "no p can fall below 0.062" in two.patient_note

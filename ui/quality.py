@@ -48,6 +48,8 @@ def number(value: float, unit: str = "") -> str:
     if math.isnan(value):
         return "–"
     digits = sum(abs(value) < limit for limit in (100, 10, 1))
+    if 0 < abs(value) < 0.0005:  # "0.000" would read as none at all
+        digits = min(6, -math.floor(math.log10(abs(value))))
     return f"{value:.{digits}f} {unit}".strip()
 
 

@@ -47,10 +47,12 @@ def table(folder: BatchFolder, seen: Snapshot) -> None:
         hide_index=True, column_config=config, height=height, alt="All pairs of the batch",
     )  # fmt: skip
     picked = [rows[n] for n in event.selection.rows if n < len(rows)]
-    if picked and picked[0].state != "skipped":
-        _look_at(folder, picked[0].name)
-    else:
+    if not picked:
         _sheets(folder)
+    elif picked[0].state == "skipped":
+        st.warning(f"{picked[0].name} was skipped. {picked[0].message}", icon=":material/warning:")
+    else:
+        _look_at(folder, picked[0].name)
 
 
 def shown_rows(rows: tuple[Row, ...]) -> tuple[Row, ...]:
@@ -65,7 +67,7 @@ def _heading(seen: Snapshot, rows: tuple[Row, ...]) -> str:
     if len(rows) < len(seen.rows):
         text += f" {len(rows)} of {len(seen.rows)} are shown; report.txt in the zip has all."
     if not seen.alive:
-        text += " Tick a pair to look at it."
+        text += " Tick a pair to look at it, or to read why it was skipped."
     return text
 
 

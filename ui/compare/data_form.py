@@ -129,7 +129,7 @@ def _methods() -> tuple[tuple[str, ...], str]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         found = st.multiselect(
             "Compare", list(offered), key=_METHODS, format_func=offered.__getitem__,
-            max_selections=MOST, placeholder=f"Choose up to {MOST}",
+            max_selections=MOST, placeholder=f"Choose up to {MOST}", wrap=True,
             help="Checkpoints, classical rules, the best and the last epoch of training runs, and "
             "folders or zips of images made elsewhere.",
         )  # fmt: skip

@@ -7,10 +7,10 @@ from html import escape
 from fusion_core.metrics import METRICS
 from pipelines.compare import Comparison, Difference
 from pipelines.compare_report import difference_rows
+from pipelines.statistics import ALPHA
 from ui.compare.pair_table import BETTER, WORSE
 from ui.quality import ARROWS, SYMBOLS, number
 
-ALPHA = 0.05
 SHORT = {
     "SSIM_Avg": "SSIM", "PSNR_Avg": "PSNR", "Edge_Preservation": "edge preservation",
     "MI_Avg": "MI",
@@ -70,7 +70,7 @@ def differences_html(found: Comparison, name: str) -> str:
             f"<td class='k' title='{escape(METRICS[metric].title)}'>{escape(_capital(metric))} "
             f"{SYMBOLS[METRICS[metric].direction]}</td>"
         )
-        cells = [f"<td class='n'>{escape(_minus(text))}</td>" for text in row[1:]]
+        cells = [f"<td class='n'>{escape(text)}</td>" for text in row[1:]]
         if better is not None:
             word, colour = ("better", BETTER) if better else ("worse", WORSE)
             cells[0] = (
@@ -84,7 +84,7 @@ def reading(found: Comparison, name: str) -> list[str]:
     """What may be concluded about one entry against the reference."""
     rows = [d for d in found.differences if d.method == name and d.better is not None]
     title, base = found.titles[name], found.titles[found.reference]
-    if any(d.patients is not None for d in rows):
+    if found.can_pass and any(d.patients is not None for d in rows):
         return _by_patient(rows, title, base)
     if found.patients:
         return _each_patient(rows, title, base, len(found.patient_names))
@@ -177,11 +177,6 @@ def _heading(text: str) -> str:
 def _capital(metric: str) -> str:
     name = short(metric)
     return name[:1].upper() + name[1:]
-
-
-def _minus(text: str) -> str:
-    """The effect's hyphen as the minus sign of all other numbers."""
-    return f"−{text[1:]}" if text.startswith("-") else text
 
 
 def _side(place: int) -> str:

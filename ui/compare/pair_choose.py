@@ -26,30 +26,35 @@ def choose() -> None:
         st.multiselect(
             "Compare", list(lines), key=_ENTRIES, format_func=lines.__getitem__,
             max_selections=state.MOST, on_change=_chosen, placeholder="Choose up to four",
+            wrap=True,
             help="Checkpoints, classical rules, training runs (every epoch, the best, the last) "
             "and images made elsewhere: up to four on the same pair.",
         )  # fmt: skip
+        if len(choice.entries) > 1:
+            _reference(choice)
         with st.popover("Add images", icon=":material/add_photo_alternate:", width="content"):
             _elsewhere(choice)
 
 
-def look_and_reference() -> state.Look:
-    """Draw the switch of what the viewer shows, and the reference of all differences."""
+def _reference(choice: state.PairChoice) -> None:
+    kept = choice.reference if choice.reference in choice.entries else choice.entries[0]
+    st.session_state[_REFERENCE] = kept
+    st.selectbox(
+        "Reference", choice.entries, key=_REFERENCE, format_func=entries.line_of, width=220,
+        on_change=state.take, args=("reference", _REFERENCE),
+        help="Differences in images, masks and metrics are taken to this entry.",
+    )  # fmt: skip
+
+
+def look() -> state.Look:
+    """Draw the switch of what the viewer shows."""
     choice = state.get()
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        st.session_state[_LOOK] = choice.look
-        st.segmented_control(
-            "Show", state.LOOKS, key=_LOOK, required=True, on_change=state.take,
-            args=("look", _LOOK), format_func=_LOOK_WORDS.__getitem__,
-            label_visibility="collapsed",
-        )  # fmt: skip
-        kept = choice.reference if choice.reference in choice.entries else choice.entries[0]
-        st.session_state[_REFERENCE] = kept
-        st.selectbox(
-            "Reference", choice.entries, key=_REFERENCE, format_func=entries.line_of, width=280,
-            on_change=state.take, args=("reference", _REFERENCE),
-            help="Differences in images, masks and metrics are taken to this entry.",
-        )  # fmt: skip
+    st.session_state[_LOOK] = choice.look
+    st.segmented_control(
+        "Show", state.LOOKS, key=_LOOK, required=True, on_change=state.take,
+        args=("look", _LOOK), format_func=_LOOK_WORDS.__getitem__,
+        label_visibility="collapsed",
+    )  # fmt: skip
     return choice.look
 
 

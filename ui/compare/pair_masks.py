@@ -8,6 +8,7 @@ from html import escape
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit.delta_generator import DeltaGenerator
 
 from fusion_core.mask_measures import on_grid
 from fusion_core.model import Masks
@@ -96,14 +97,21 @@ def reach_of(apart: Sequence[NDArray[np.float32]]) -> float:
     return min(1.0, max(0.1, math.ceil(10 * largest - 1e-6) / 10))
 
 
-def masks_view(found: Sides, reference: Side) -> None:
-    """Choose another side and a band; see its masks minus the reference's over the anatomy."""
+def masks_view(found: Sides, reference: Side, row: DeltaGenerator) -> None:
+    """Choose another side and a band; see its masks minus the reference's over the anatomy.
+
+    Args:
+        found: what is compared.
+        reference: the side whose masks are subtracted.
+        row: where the controls stand.
+    """
     others = found.others(reference)
-    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom"):
+    with row:
         other = _other(others)
-        if (problem := why_not(reference, other)) is not None:
-            st.info(problem, icon=":material/info:")
-            return
+    if (problem := why_not(reference, other)) is not None:
+        st.info(problem, icon=":material/info:")
+        return
+    with row:
         gates = _gates(reference), _gates(other)
         gate = _gate(len(gates[0]) + len(gates[1]) > 2)
         first, second = _masks(reference, gate), _masks(other, gate)

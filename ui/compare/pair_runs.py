@@ -92,7 +92,7 @@ def _run(view: RunView, keys: Sequence[str], epoch: int | None) -> None:
     end = int(view.epochs_seen[-1]["epoch"])
     at = min((entries.scrubbed(view.name, epoch) if moving else epoch) or end, end)
     theme.section(f"Training run {view.title}", epoch_sentence(view, at))
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.container(key=f"stack-run-{view.name}").columns([2, 3], gap="large")
     with left:
         theme.chart(_marked(loss_figure(view), at), f"compare-loss-{view.name}", "Loss over epochs")
     with right:

@@ -8,7 +8,7 @@ from html import escape
 
 from fusion_core.metrics import METRICS
 from ui.compare.pair_sides import Side
-from ui.quality import ARROWS, GROUPS, SYMBOLS, number
+from ui.quality import ARROWS, GROUPS, SYMBOLS, Row, number
 
 BETTER, WORSE = "#a6dba0", "#c9a0e0"
 
@@ -34,10 +34,9 @@ def signed(value: float, unit: str = "") -> str:
     """A difference with its sign, in as many digits as a metric deserves."""
     if math.isnan(value):
         return "–"
-    text = number(abs(value), unit)
-    if not any(digit in text for digit in "123456789"):
+    if abs(value) < 0.0005:
         return "0" if value == 0 else "≈ 0"
-    return f"{'+' if value > 0 else '−'}{text}"
+    return f"{'+' if value > 0 else '−'}{number(abs(value), unit)}"
 
 
 def table_html(sides: Sequence[Side], reference: Side) -> str:
@@ -57,18 +56,18 @@ def table_html(sides: Sequence[Side], reference: Side) -> str:
     lines = [f"<colgroup><col>{columns}</colgroup><tr><th>Measure</th>{heads}</tr>"]
     for title, rows in GROUPS:
         lines.append(f"<tr class='g'><td colspan='{len(sides) + 1}'>{escape(title)}</td></tr>")
-        lines += [_line(row.name, sides, reference) for row in rows]
+        lines += [_line(row, sides, reference) for row in rows]
     return f"<div class='twf-scroll'><table class='twf twf-compare'>{''.join(lines)}</table></div>"
 
 
-def _line(name: str, sides: Sequence[Side], reference: Side) -> str:
-    metric = METRICS[name]
-    values = {side.key: side.scores.values[name] for side in sides}
+def _line(row: Row, sides: Sequence[Side], reference: Side) -> str:
+    metric = METRICS[row.name]
+    values = {side.key: side.scores.values[row.name] for side in sides}
     best = best_of(values, metric.direction)
     cells = []
     for side in sides:
         value = values[side.key]
-        text = escape(number(value, metric.unit))
+        text = number(value)
         shown = f"<small>best</small> <b>{text}</b>" if side.key in best else text
         below = ""
         if side is not reference:
@@ -78,12 +77,21 @@ def _line(name: str, sides: Sequence[Side], reference: Side) -> str:
             colour = {"better": BETTER, "worse": WORSE}.get(verdict) if text[0] in "+−" else None
             style = f" style='color:{colour}'" if colour else ""
             below = f"<br><small{style}>{text}{' ' + verdict if colour else ''}</small>"
-        cells.append(f"<td class='n'>{shown}{below}</td>")
+        cells.append(f"<td class='n'>{shown}{_by_source(row, side)}{below}</td>")
     arrow = f"<abbr title='{ARROWS[metric.direction]}'>{SYMBOLS[metric.direction]}</abbr>"
+    unit = f", {escape(metric.unit)}" if metric.unit else ""
     return (
-        f"<tr><td class='k' title='{escape(metric.description)}'>{escape(metric.title)} {arrow}"
-        f"<br><small>{escape(name)}</small></td>{''.join(cells)}</tr>"
+        f"<tr><td class='k' title='{escape(metric.description)}'>{escape(metric.title)}{unit} "
+        f"{arrow}<br><small>{escape(row.name)}</small></td>{''.join(cells)}</tr>"
     )
+
+
+def _by_source(row: Row, side: Side) -> str:
+    """The values that a mean over both sources is made of: there a neglected source shows."""
+    if row.ct is None or row.mri is None:
+        return ""
+    ct, mri = (number(side.scores.values[name]) for name in (row.ct, row.mri))
+    return f"<br><small>CT {ct} · MRI {mri}</small>"
 
 
 def table_csv(sides: Sequence[Side], reference: Side) -> str:

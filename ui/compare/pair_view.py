@@ -51,11 +51,13 @@ def _images(found: Sides, reference: Side) -> None:
     if len(found.shown) < 2:
         images_stage(found, reference)
         return
-    look = pair_choose.look_and_reference()
+    row = st.container(horizontal=True, gap="medium", vertical_alignment="bottom")
+    with row:
+        look = pair_choose.look()
     if look == "Differences":
         differences_stage(found, reference)
     elif look == "Masks":
-        masks_view(found, reference)
+        masks_view(found, reference, row)
     else:
         images_stage(found, reference)
 
