@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
 # Those two write docs/results.md and want data of their own.
-BENCHMARKS := $(filter-out benchmarks/claims.py benchmarks/results.py,$(wildcard benchmarks/*.py))
+BENCHMARKS := $(filter-out benchmarks/claims.py benchmarks/training_minutes.py benchmarks/results.py,$(wildcard benchmarks/*.py))
 
 .PHONY: setup app test test-slow lint bench demo clean
 .DEFAULT_GOAL := app

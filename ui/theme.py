@@ -1,6 +1,7 @@
 """The look that config.toml cannot give: density, quiet panels, the page's head."""
 
 from collections.abc import Sequence
+from functools import cache
 from html import escape
 from typing import Any
 
@@ -170,6 +171,19 @@ def notes(sentences: Sequence[str]) -> None:
     if sentences:
         lines = "".join(f"<p>{escape(sentence)}</p>" for sentence in sentences)
         st.html(f'<div class="twf-notes" role="status">{lines}</div>')
+
+
+def to_top() -> None:
+    """Show the page from its beginning: what was clicked lay far down on what it replaces."""
+    _to_top()(key="twf-to-top")
+
+
+@cache
+def _to_top() -> Any:
+    script = """export default () => {
+      document.querySelector("[data-testid=stMain]")?.scrollTo({ top: 0 });
+    }"""
+    return st.components.v2.component("to_top", js=script)
 
 
 def chart(figure: go.Figure, key: str, label: str) -> None:

@@ -81,7 +81,7 @@ def _line(row: Row, sides: Sequence[Side], reference: Side) -> str:
     arrow = f"<abbr title='{ARROWS[metric.direction]}'>{SYMBOLS[metric.direction]}</abbr>"
     unit = f", {escape(metric.unit)}" if metric.unit else ""
     return (
-        f"<tr><td class='k' title='{escape(metric.description)}'>{escape(metric.title)}{unit} "
+        f"<tr><td class='k' title='{escape(metric.description)}'>{escape(metric.title)}{unit}&nbsp;"
         f"{arrow}<br><small>{escape(row.name)}</small></td>{''.join(cells)}</tr>"
     )
 

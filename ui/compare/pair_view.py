@@ -18,6 +18,8 @@ from ui.guard import guarded
 def pair_view() -> None:
     """Draw the view."""
     pair_link.restore()
+    if state.arrived():
+        theme.to_top()
     controls.rail(method=False)
     base = the_pair()
     if base is not None:

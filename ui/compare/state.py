@@ -13,7 +13,7 @@ ONE_PAIR, DATA_SET = "One pair", "Data set"
 MOST = 4
 """Fused images beside their two sources."""
 
-_VIEW, _PAIR = "twf_compare_view", "twf_compare_pair"
+_VIEW, _PAIR, _ARRIVED = "twf_compare_view", "twf_compare_pair", "twf_compare_arrived"
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,12 @@ def compare(entries: Sequence[str], reference: str = "") -> None:
     kept = tuple(dict.fromkeys(entries))[:MOST]
     update(entries=kept, reference=reference or next(iter(kept), ""), epoch=None)
     open_view(ONE_PAIR)
+    st.session_state[_ARRIVED] = True
+
+
+def arrived() -> bool:
+    """Whether :func:`compare` has brought the visitor here, from however far down a page."""
+    return bool(st.session_state.pop(_ARRIVED, False))
 
 
 def view() -> str | None:
