@@ -1,12 +1,12 @@
 """Whose image an exported DICOM file says it is: nobody's, or what the user asked to keep."""
 
 import io
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imaging.errors import InputError
 from imaging.limits import check_bytes
+from imaging.quiet import quiet
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -108,6 +108,9 @@ class Identity:
 def read_identity(data: bytes, name: str) -> Identity:
     """Read whose image a DICOM file is; to be called only after the user asked to keep it.
 
+    What breaks DICOM's own rules, such as a study number of more than 16 characters, is left
+    empty, since no file may hold it; the patient's number is kept as it is.
+
     Args:
         data: the whole file, or its beginning up to the pixels.
         name: for messages; a name that tells nothing of the patient.
@@ -118,8 +121,7 @@ def read_identity(data: bytes, name: str) -> Identity:
     import pydicom
 
     check_bytes(len(data), name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's warnings quote the values they complain about
+    with quiet():
         try:
             dataset = pydicom.dcmread(
                 io.BytesIO(data),
@@ -127,13 +129,28 @@ def read_identity(data: bytes, name: str) -> Identity:
                 force=True,
                 specific_tags=list(_KEPT.values()),
             )
-            found = {field: str(dataset.get(key) or "") for field, key in _KEPT.items()}
+            found = {field: _valid(dataset, key) for field, key in _KEPT.items()}
         except Exception:
             # Damaged files raise anything, and what they raise may quote the file.
             raise InputError(
                 f"{name} is a damaged DICOM file: its header cannot be read; export it again."
             ) from None
     return Identity(**found)
+
+
+def _valid(dataset: "Dataset", keyword: str) -> str:
+    from pydicom import config
+    from pydicom.datadict import dictionary_VR
+    from pydicom.valuerep import validate_value
+
+    text = str(dataset.get(keyword) or "")
+    if keyword == "PatientID":
+        return text
+    try:
+        validate_value(dictionary_VR(keyword), text, config.RAISE)
+    except ValueError:
+        return ""
+    return text
 
 
 def anonymous(dataset: "Dataset", study_uid: str) -> None:

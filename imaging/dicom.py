@@ -1,7 +1,6 @@
 """One DICOM file -> `Image` in true units; of several frames the first."""
 
 import logging
-import warnings
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from imaging.dicom_values import (
 from imaging.errors import InputError
 from imaging.image import Image, finite_range
 from imaging.orientation import Letters, edge_letters
+from imaging.quiet import quiet
 
 logger = logging.getLogger(__name__)
 
@@ -44,9 +44,7 @@ def read_dicom(data: bytes, name: str) -> Image:
         InputError: not DICOM, no image in it, over a limit, truncated, or compressed in a way
             that cannot be decoded here.
     """
-    with warnings.catch_warnings():
-        # pydicom's warnings quote the values they complain about.
-        warnings.simplefilter("ignore")
+    with quiet():
         dataset = open_dicom(data, name)
         stored = decode_frame(dataset, 0, name)
         try:

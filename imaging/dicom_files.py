@@ -5,7 +5,6 @@ import hashlib
 import io
 import math
 import secrets
-import warnings
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -21,6 +20,7 @@ from imaging.dicom_file import check_deflated, complete_meta
 from imaging.dicom_values import group, spacing_of
 from imaging.errors import InputError
 from imaging.limits import MAX_DECODED_BYTES, check_size
+from imaging.quiet import quiet
 from imaging.source import Source
 from imaging.volume import Origin
 
@@ -111,8 +111,7 @@ def read_header(source: Source) -> DicomFile | str:
     """
     data, name = source.load(), source.name
     check_deflated(data, name)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         try:
             dataset = pydicom.dcmread(
                 io.BytesIO(data), force=True, stop_before_pixels=True, specific_tags=list(_HEADER)

@@ -1,6 +1,5 @@
 """The frames of one DICOM series -> one `Volume` in true units."""
 
-import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -10,6 +9,7 @@ from imaging.decode import decode_frame, decode_frames, frame_count
 from imaging.dicom_file import open_dicom
 from imaging.dicom_values import Values, mirrored, true_values
 from imaging.errors import InputError
+from imaging.quiet import quiet
 from imaging.stacking import Frame, Stack
 from imaging.volume import Volume
 from imaging.windowing import Window
@@ -108,9 +108,7 @@ def _values(frames: tuple[Frame, ...]) -> Iterator[tuple[int, Values]]:
         files.setdefault(id(frame.file), {})[frame.index] = at
     for wanted in files.values():
         source = frames[next(iter(wanted.values()))].file.source
-        with warnings.catch_warnings():
-            # pydicom's warnings quote the values they complain about.
-            warnings.simplefilter("ignore")
+        with quiet():
             dataset = open_dicom(source.load(), source.name)
             decoded = (
                 enumerate(decode_frames(dataset, source.name))

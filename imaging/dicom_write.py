@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from imaging.deidentify import Identity, anonymous
 from imaging.errors import InputError
 from imaging.orientation import edge_letters
+from imaging.quiet import quiet
 from imaging.volume import Matrix
 
 if TYPE_CHECKING:
@@ -315,12 +316,13 @@ def _encoded(dataset: "Dataset", common: _Common) -> bytes:
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import UID
 
-    if common.identity is None:
-        anonymous(dataset, common.study)
-    else:
-        common.identity.write(dataset)
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = UID(_EXPLICIT_LITTLE)
     buffer = io.BytesIO()
-    pydicom.dcmwrite(buffer, dataset, enforce_file_format=True)
+    with quiet():
+        if common.identity is None:
+            anonymous(dataset, common.study)
+        else:
+            common.identity.write(dataset)
+        dataset.file_meta = FileMetaDataset()
+        dataset.file_meta.TransferSyntaxUID = UID(_EXPLICIT_LITTLE)
+        pydicom.dcmwrite(buffer, dataset, enforce_file_format=True)
     return buffer.getvalue()

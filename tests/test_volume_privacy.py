@@ -11,7 +11,10 @@ import pytest
 from pydicom.dataset import Dataset
 
 from cli import main
+from imaging.deidentify import read_identity
 from imaging.scan import scan
+from imaging.study import read_series
+from tests.series_files import encoded
 from tests.synthetic import write_checkpoint
 from tests.volume_files import CT_GRID, MR_GRID, dicom_head, write_folder
 
@@ -27,8 +30,8 @@ PLANTED = {
     "AcquisitionDateTime": "19990807123456",
     "StudyTime": "123456",
     "AccessionNumber": "ACC-515253",
-    "ReferringPhysicianName": "Drwxyz^Ref",
-    "OperatorsName": "Opwxyz^Op",
+    "ReferringPhysicianName": "Drwxyz^Refwxyz",
+    "OperatorsName": "Opwxyz^Operwxyz",
     "InstitutionName": "Hospitalwxyz",
     "StationName": "STNWXYZ",
     "StudyID": "SID5152",
@@ -118,12 +121,32 @@ def test_nothing_of_the_patient_is_written_printed_or_logged(
     streams = capsys.readouterr()
     files = contents(out)
     assert len(files) > 30
-    words = [*secrets(*series), "Zyxwvut", "Privatewxyz", "99999"]
+    words = [*secrets(*series), "Zyxwvut", "Privatewxyz", "1.2.840.99999"]
     for word in words:
         assert word not in streams.err
         assert word not in streams.out
         assert word not in caplog.text
         assert not [name for name, data in files if word in name or word.encode() in data], word
+
+
+def test_a_date_that_holds_a_name_reaches_no_log(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """pydicom complains about bad values by quoting them; none of that is heard."""
+    caplog.set_level(logging.DEBUG)
+    (dataset,) = dicom_head("CT", ((1, 8, 8), (5.0, 9.0, 9.0)), StudyInstanceUID="1.2.3.4")
+    with pydicom.config.disable_value_validation():
+        dataset.StudyDate = dataset.PatientBirthDate = "Qqname in May"
+        dataset.StudyID = "Qqname" * 4
+        data = encoded(dataset)
+    study = scan(("a.dcm", data))
+    assert study.series[0].origin.study_date is None
+    read_series(study.series[0])
+    identity = read_identity(data, "a.dcm")
+    assert identity.patient_id == "ID-4711"
+    assert (identity.birth_date, identity.study_id) == ("", "")
+    heard = caplog.text + "".join(str(w.message) for w in recwarn)
+    assert "Qqname" not in heard
 
 
 def test_for_pacs_keeps_patient_and_study_and_refers_to_the_sources(
