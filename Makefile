@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
-# Those two write docs/results.md and want data of their own.
-BENCHMARKS := $(filter-out benchmarks/claims.py benchmarks/training_minutes.py benchmarks/results.py,$(wildcard benchmarks/*.py))
+# Those write pages and pictures of docs/, most of them from data of their own.
+PAGES := $(addprefix benchmarks/,claims.py training_minutes.py results.py \
+  robustness.py robustness_page.py sheets.py)
+BENCHMARKS := $(filter-out $(PAGES),$(wildcard benchmarks/*.py))
 
 .PHONY: setup app test test-slow lint bench demo clean
 .DEFAULT_GOAL := app

@@ -55,7 +55,7 @@ LESION_TISSUES = (
 )
 """Labels of a synthetic head that are findings; necrosis is neither lesion nor surroundings."""
 
-_HEALTHY = (
+HEALTHY = (
     Tissue.CSF,
     Tissue.VENTRICLE,
     Tissue.GREY_MATTER,
@@ -65,6 +65,8 @@ _HEALTHY = (
     Tissue.CEREBELLAR_WHITE,
     Tissue.BRAIN_STEM,
 )
+"""Labels that a lesion is compared with."""
+
 _BONE = (Tissue.CORTICAL_BONE, Tissue.DIPLOE)
 _LEAST_MM2, _LEAST_STONE_MM2 = 50.0, 10.0
 _FRAGMENT_MM = 1.5
@@ -287,7 +289,7 @@ def head_checks(
         ValueError: shapes differ.
     """
     _check(fused, ct, mri, labels)
-    healthy = _of(labels, _HEALTHY)
+    healthy = _of(labels, HEALTHY)
     return HeadChecks(
         tuple(_lesions(fused, ct, mri, labels, healthy, spacing)),
         _cortex(fused, ct, mri, labels, spacing),

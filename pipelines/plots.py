@@ -42,7 +42,7 @@ def distributions(comparison: Comparison) -> bytes:
     rows = math.ceil(len(metrics) / columns)
     names = list(comparison.scores)
     size = (2.6 * columns, rows * (1.3 + 0.24 * len(names)))
-    with _figure(size, rows, columns) as (axes, done):
+    with svg_figure(size, rows, columns) as (axes, done):
         generator = np.random.default_rng(0)
         for axis, metric in zip(axes, metrics, strict=False):
             for place, name in enumerate(names):
@@ -74,7 +74,7 @@ def differences(comparison: Comparison) -> bytes:
     columns = min(5, len(metrics))
     rows = math.ceil(len(metrics) / columns)
     size = (2.6 * columns, rows * (1.3 + 0.3 * len(others)))
-    with _figure(size, rows, columns) as (axes, done):
+    with svg_figure(size, rows, columns) as (axes, done):
         for axis, metric in zip(axes, metrics, strict=False):
             axis.axvline(0, color="#888888", linewidth=0.8)
             for d in comparison.differences:
@@ -108,7 +108,7 @@ def differences(comparison: Comparison) -> bytes:
 def pareto(comparison: Comparison, first: str, second: str) -> bytes:
     """Means of two metrics; the methods that none beats in both are filled and joined."""
     front = comparison.pareto(first, second)
-    with _figure((6.2, 3.6), 1, 1) as (axes, done):
+    with svg_figure((6.2, 3.6), 1, 1) as (axes, done):
         axis = axes[0]
         points = {
             name: (rows[first].mean, rows[second].mean)
@@ -145,7 +145,7 @@ def _titled(metric: str) -> str:
 
 
 @contextmanager
-def _figure(
+def svg_figure(
     size: tuple[float, float], rows: int, columns: int
 ) -> Iterator[tuple[list[Any], list[bytes]]]:
     """A figure that is an SVG in the list once the block ends."""
