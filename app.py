@@ -22,6 +22,7 @@ def fuse() -> None:
 page = st.navigation(
     [
         st.Page("pages/fuse.py", title="Fuse", url_path="start", default=True),
+        st.Page("pages/studies.py", title="Studies", url_path="studies"),
         st.Page("pages/masks.py", title="Masks", url_path="masks"),
         st.Page("pages/provenance.py", title="Provenance", url_path="provenance"),
         st.Page("pages/whatif.py", title="What-if", url_path="what-if"),

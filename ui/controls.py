@@ -1,5 +1,7 @@
 """The rail at the left of every screen that fuses: images, windows, method."""
 
+from typing import Literal
+
 import streamlit as st
 
 from fusion_core.model import FusionConfig
@@ -110,16 +112,8 @@ def _windows() -> None:
 def _method() -> None:
     theme.rail_heading("Fusion method")
     methods = {method_key(info): info for info in held.methods()}
-    keys = list(methods)
     current = method_key(current_method())
-
-    def chosen() -> None:
-        session.update(method=st.session_state["method"])
-
-    st.selectbox(
-        "Fusion method", keys, keys.index(current), key="method", on_change=chosen,
-        format_func=lambda key: _menu_line(methods[key]), label_visibility="collapsed",
-    )  # fmt: skip
+    method_menu("method", "collapsed")
     if all(info.kind == "rule" for info in methods.values()):
         st.warning("No trained checkpoint is installed; only classical rules are here.")
     place = st.empty()
@@ -127,6 +121,26 @@ def _method() -> None:
         place.caption(describe(caches.method(methods[current].kind, methods[current].name)))
     except ValueError:
         place.empty()  # the main area says what is wrong with it
+
+
+def method_menu(key: str, label: Literal["visible", "collapsed"] = "visible") -> None:
+    """The menu of methods; a choice counts for every page of the session.
+
+    Args:
+        key: of the widget.
+        label: whether its name is written over it.
+    """
+    methods = {method_key(info): info for info in held.methods()}
+    keys = list(methods)
+
+    def chosen() -> None:
+        session.update(method=st.session_state[key])
+
+    st.selectbox(
+        "Fusion method", keys, keys.index(method_key(current_method())), key=key,
+        on_change=chosen, format_func=lambda name: _menu_line(methods[name]),
+        label_visibility=label,
+    )  # fmt: skip
 
 
 def _menu_line(info: MethodInfo) -> str:

@@ -3,7 +3,7 @@
 from .colours import DIVERGING, SEQUENTIAL, fade
 from .component import viewer, viewer_state
 from .mixing import Mix, Mixture
-from .panels import Overlay, Panel, Pick, Preset, Roi, ViewerState
+from .panels import Overlay, Panel, Pick, Preset, Roi, Stack, ViewerState
 
 __all__ = [
     "DIVERGING",
@@ -15,6 +15,7 @@ __all__ = [
     "Pick",
     "Preset",
     "Roi",
+    "Stack",
     "ViewerState",
     "fade",
     "viewer",

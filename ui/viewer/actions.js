@@ -241,6 +241,7 @@ Object.assign(Viewer.prototype, {
       mode, amount, windows, cross, roi, frames, tiles, flick: this.flick, curtain: this.curtain,
       bar: this.painter.bar, ratio: this.painter.ratio, aspect: view.aspect, cx: view.cx, cy: view.cy,
       scale: this.tiles[0] ? view.scale(this.tiles[0]) : 0, pending: Boolean(this.waiting),
+      slice: this.stack?.index ?? null, wish: this.wish,
     };
   },
 
@@ -249,6 +250,7 @@ Object.assign(Viewer.prototype, {
     this.observer.disconnect();
     clearInterval(this.timer);
     clearTimeout(this.settling);
+    clearTimeout(this.patience);
     clearTimeout(this.telling);
     cancelAnimationFrame(this.waiting);
     this.chrome.root.remove();

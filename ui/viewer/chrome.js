@@ -27,6 +27,11 @@ const MODES = [
   ["wash", "Wash", "the second image as colour over the first"],
 ];
 
+const MORE_KEYS = "plus and minus zoom, 1 to 6 choose how images are shown, R resets, Escape clears.";
+const PLAIN_LABEL = `Images. Arrow keys move the crosshair, with Shift by ten pixels, ${MORE_KEYS}`;
+const STACK_LABEL = "One slice of a stack. Arrow keys, Page Up and Page Down turn to another slice, "
+  + `with Shift the arrows move the crosshair, ${MORE_KEYS}`;
+
 function el(tag, options = {}, ...children) {
   const node = document.createElement(tag);
   const { text, on = {}, ...attributes } = options;
@@ -114,9 +119,7 @@ class Chrome {
     this.options = el("div", { class: "v-options" }, this.mix, this.hint,
       el("div", { class: "v-right" }, this.presets, this.overlay));
     this.canvas = el("canvas", {
-      class: "v-canvas", tabindex: 0, role: "application", "aria-label":
-        "Images. Arrow keys move the crosshair, with Shift by ten pixels, plus and minus zoom, "
-        + "1 to 6 choose how images are shown, R resets, Escape clears.",
+      class: "v-canvas", tabindex: 0, role: "application", "aria-label": PLAIN_LABEL,
     });
     this.over = el("div", { class: "v-over" });
     this.stage = el("div", { class: "v-stage" }, this.canvas, this.over);
@@ -147,7 +150,8 @@ class Chrome {
       node.setAttribute("aria-pressed", String(state.tool === name));
       node.hidden = name === "window" && !state.roles.length;
     }
-    setText(this.help, `wheel: zoom · drag: move · click: pick${state.roles.length ? " · W + drag: window" : ""}`);
+    const wheel = state.stack ? "wheel, arrows: slices · Ctrl + wheel: zoom" : "wheel: zoom";
+    setText(this.help, `${wheel} · drag: move · click: pick${state.roles.length ? " · W + drag: window" : ""}`);
     const mixing = state.mode === "blend" || state.mode === "wash";
     this.mix.hidden = !mixing;
     this.hint.hidden = mixing;

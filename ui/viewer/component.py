@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from .mixing import Mixture, as_mix
-from .panels import MODES, Panel, Pick, Preset, Roi, ViewerState, as_window
+from .panels import MODES, Panel, Pick, Preset, Roi, Stack, ViewerState, as_window
 from .payload import pack
 
 # One module for the browser, joined in this order; `actions.js` ends with the entry point.
@@ -22,6 +22,7 @@ SCRIPTS = (
     "gestures.js",
     "viewer.js",
     "whatif.js",
+    "stack.js",
     "actions.js",
 )
 STYLES = ("frame.css", "viewer.css", "mixer.css")
@@ -43,7 +44,11 @@ def viewer(
     marked: tuple[int, int] | None = None,
     presets: Mapping[str, Sequence[Preset]] | None = None,
     mixture: Mixture | None = None,
+    stack: Stack | None = None,
+    bare: bool = False,
     on_windows: Callable[[], None] | None = None,
+    on_pick: Callable[[], None] | None = None,
+    on_slice: Callable[[], None] | None = None,
 ) -> ViewerState:
     """Show one to nine images with linked zoom, pan and crosshair, and return what the user did.
 
@@ -62,11 +67,16 @@ def viewer(
         spacing: Pixel size (row_mm, col_mm) of the common grid.
         orientation: Letters at the (left, right, top, bottom) edge.
         outline: A rectangle to draw dashed, such as the footprint of a wavelet.
-        marked: Row and column where the crosshair stands at first; what the user picks wins.
+        marked: Row and column where the crosshair stands at first; what the user picks wins. Over
+            a stack the crosshair moves whenever this changes.
         presets: Windows to offer per role.
         mixture: Parts that the viewer adds up live, with a slider each beside the images.
+        stack: The images are one slice of so many: wheel and arrow keys ask for another one.
+        bare: Only the images, without toolbar and status line.
         on_windows: Called before the next run when a window was released; it may read
             `viewer_state(key).windows`.
+        on_pick: The same for a pick.
+        on_slice: The same for a slice that was asked for.
 
     Raises:
         ValueError: Where panels, indices or numbers do not fit.
@@ -86,15 +96,18 @@ def viewer(
         marked=marked,
         presets=presets or {},
         mixture=mixture,
+        stack=stack,
+        bare=bare,
     )
     result = _component()(
         key=key,
         data=data,
-        on_pick_change=_noted,
+        on_pick_change=on_pick or _noted,
         on_roi_change=_noted,
         on_windows_change=on_windows or _noted,
         on_mode_change=_noted,
         on_mix_change=_noted,
+        on_slice_change=on_slice or _noted,
     )
     return _state(result, shape, mode)
 
@@ -177,12 +190,14 @@ def _state(raw: Any, shape: tuple[int, ...] | None, mode: str) -> ViewerState:
         roi = None
     pairs = windows.items() if isinstance(windows, Mapping) else ()
     checked = {str(role): as_window(value) for role, value in pairs}
+    wish = _indices(values.get("slice"), ("index",))
     return ViewerState(
         pick=Pick(*pick) if pick is not None else None,
         roi=Roi(*roi) if roi is not None else None,
         windows={role: window for role, window in checked.items() if window is not None},
         mode=chosen if chosen in MODES else mode,
         mix=as_mix(values.get("mix")),
+        wish=wish[0] if wish is not None else None,
     )
 
 

@@ -1,5 +1,11 @@
 // Pointer, wheel and keyboard to actions: pan, zoom, pick, window, region, ruler, curtain.
 
+/** Slices that a key turns; with Shift the arrows move the crosshair there, too. */
+const SLICE_KEYS = {
+  pagedown: 1, pageup: -1, arrowdown: 1, arrowup: -1, arrowright: 1, arrowleft: -1,
+  end: Infinity, home: -Infinity,
+};
+
 class Gestures {
   constructor(canvas, root, host) {
     this.canvas = canvas;
@@ -130,8 +136,10 @@ class Gestures {
     const { x, y, tile } = this.place(event);
     if (!tile) return;
     event.preventDefault();
-    const lines = event.deltaMode === 1 ? 30 : 1;
-    this.host.zoomAt(tile, x, y, Math.exp(-Math.max(-200, Math.min(200, event.deltaY * lines)) / 500));
+    const distance = event.deltaY * (event.deltaMode === 1 ? 30 : 1);
+    // A pinch on a touchpad arrives as a wheel with Ctrl.
+    if (this.host.stack && !event.ctrlKey && !event.metaKey) this.host.scrollBy(distance);
+    else this.host.zoomAt(tile, x, y, Math.exp(-Math.max(-200, Math.min(200, distance)) / 500));
   }
 
   key(event) {
@@ -142,7 +150,9 @@ class Gestures {
     const step = event.shiftKey ? 10 : 1;
     const moves = { arrowleft: [-step, 0], arrowright: [step, 0], arrowup: [0, -step], arrowdown: [0, step] };
     let action = null;
-    if (moves[key] && from === "CANVAS") action = () => host.nudge(...moves[key]);
+    if (host.stack && from === "CANVAS" && SLICE_KEYS[key] && !(moves[key] && event.shiftKey)) {
+      action = () => host.scroll(SLICE_KEYS[key]);
+    } else if (moves[key] && from === "CANVAS") action = () => host.nudge(...moves[key]);
     else if (/^[1-6]$/.test(key) && from !== "SELECT") action = () => host.chooseMode(MODES[key - 1][0]);
     else if (key === "+" || key === "=") action = () => host.zoomBy(1.25);
     else if (key === "-" || key === "_") action = () => host.zoomBy(1 / 1.25);

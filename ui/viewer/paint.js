@@ -127,6 +127,7 @@ class Painter {
     if (state.hover && state.hover.tile !== tile.index) this.pointer(at(state.hover.x, state.hover.y));
     if (state.mode === "swipe") this.curtain(tile, tile.x + tile.w * state.curtain);
     this.letters(state, tile);
+    if (state.corner) label(context, state.corner, tile.x + 8, tile.y + 12, "left", "#e6edf3");
     if (state.spacing) this.scaleBar(state, tile);
   }
 

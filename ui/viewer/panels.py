@@ -52,6 +52,25 @@ class Preset:
     width: float
 
 
+@dataclass(frozen=True)
+class Stack:
+    """Where the images of a viewer lie in a stack of slices.
+
+    Args:
+        index: Of the slice that is shown, from 0.
+        count: How many there are.
+        label: What one is called, "slice".
+    """
+
+    index: int
+    count: int
+    label: str = "slice"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index < self.count:
+            raise ValueError(f"There is no slice {self.index} in a stack of {self.count}.")
+
+
 @dataclass(frozen=True, eq=False)
 class Overlay:
     """A coloured 8-bit image to lay over a panel, with a legend.
@@ -187,6 +206,7 @@ class ViewerState:
         windows: (center, width) per role, only for roles whose window was changed in the viewer.
         mode: How the images are shown, one of MODES.
         mix: What the sliders of a mixture say, as the browser sent it; None while untouched.
+        wish: The slice of a stack that was last asked for; it may lie outside the stack.
     """
 
     pick: Pick | None = None
@@ -194,6 +214,7 @@ class ViewerState:
     windows: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     mode: str = "side"
     mix: "Mix | None" = None
+    wish: int | None = None
 
     def window(
         self, role: str, otherwise: tuple[float, float] | None = None

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .colours import SEQUENTIAL
 from .mixing import Mixture
-from .panels import Overlay, Panel, Preset
+from .panels import Overlay, Panel, Preset, Stack
 
 
 def pack(
@@ -33,6 +33,8 @@ def pack(
     presets: Mapping[str, Sequence[Preset]],
     mixture: Mixture | None = None,
     marked: tuple[int, int] | None = None,
+    stack: Stack | None = None,
+    bare: bool = False,
 ) -> bytes:
     """Lay out header and samples for viewer.js; every blob's offset is a multiple of 8."""
     blobs = _Blobs()
@@ -56,6 +58,8 @@ def pack(
         "wash": blobs.add(SEQUENTIAL),
         "panels": [_panel(panel, blobs) for panel in panels],
         "mix": _mix(mixture, blobs) if mixture is not None else None,
+        "stack": None if stack is None else vars(stack),
+        "bare": bare,
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-(len(text) + 4) % 8)

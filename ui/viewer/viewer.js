@@ -15,6 +15,7 @@ class Viewer {
     this.curtain = 0.5;
     this.flick = 0;
     Object.assign(this, { pictures: [], layers: [], roles: [], tiles: [], windows: {}, opened: {}, presets: {} });
+    Object.assign(this, { stack: null, wish: null, asked: null, rolled: 0 });
     Object.assign(this, { cross: null, over: null, roi: null, ruler: null, pair: null, header: null });
     this.chrome = new Chrome({
       mode: (name) => this.chooseMode(name),
@@ -70,7 +71,10 @@ class Viewer {
     this.presets = header.presets;
     this.adoptMixture(header.mix, blob);
     this.adoptWindows(header, last);
-    if (!last) this.cross = header.marked;
+    // In a stack the crosshair is what ties the planes together, so Python may move it.
+    if (!last || (header.stack && !samePixel(last.marked, header.marked))) this.cross = header.marked;
+    this.adoptStack(header.stack);
+    this.chrome.root.classList.toggle("v-bare", header.bare);
     if (!last || last.mode !== header.mode) this.mode = header.mode;
     if (!this.pair) this.mode = "side";
     if (!last || last.opacity !== header.opacity) this.opacity = header.opacity;
@@ -213,7 +217,9 @@ class Viewer {
   drawn() {
     const { pictures, layers, mode, pair, amount, opacity, overlayOn, curtain, flick, view, tiles } = this;
     const { spacing, orientation, roi, ruler, rulerText, cross, outline, washTable } = this;
+    const corner = this.stackText();
     return {
+      corner,
       pictures, layers, mode, pair, amount, opacity, overlayOn, curtain, flick, view, tiles,
       spacing, orientation, roi, ruler, rulerText, cross, outline, washTable,
     };
@@ -259,6 +265,10 @@ class Viewer {
 function named({ title, unit }) {
   const words = unit === "grey" ? "grey levels" : unit;
   return words ? `${title} (${words})` : title;
+}
+
+function samePixel(a, b) {
+  return a === b || Boolean(a && b && a.row === b.row && a.col === b.col);
 }
 
 function windowsOf(header) {
