@@ -139,6 +139,8 @@ def test_a_date_that_holds_a_name_reaches_no_log(
         dataset.StudyDate = dataset.PatientBirthDate = "Qqname in May"
         dataset.StudyID = "Qqname" * 4
         data = encoded(dataset)
+    caplog.clear()
+    recwarn.clear()
     study = scan(("a.dcm", data))
     assert study.series[0].origin.study_date is None
     read_series(study.series[0])
