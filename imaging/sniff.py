@@ -22,6 +22,9 @@ _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "a zip archive (or a PyTorch checkpoint)"),
     (b"RIFF", "a RIFF file (such as WebP)"),
     (b"\x93NUMPY", "a NumPy array file"),
+    (b"CDF\x01", "a MINC volume; convert it to NIfTI"),
+    (b"\x89HDF", "an HDF5 file, such as MINC 2; convert it to NIfTI"),
+    (b"# === DATA DESCRIPTION FILE", "the header of a PAR/REC pair; convert it to NIfTI"),
     (b"\x00\x00\x00\x0cjP", "a JPEG 2000 file"),
     (b"\x89PNG", "a PNG whose signature was damaged on the way"),
 )
@@ -74,6 +77,8 @@ def describe(data: bytes) -> str:
         return "a Python pickle"
     if data[344:348] in (b"n+1\x00", b"ni1\x00"):
         return "a NIfTI volume"
+    if data[:4] in (b"\x5c\x01\x00\x00", b"\x00\x00\x01\x5c") and len(data) >= 348:
+        return "the header of an Analyze volume; convert the pair to NIfTI"
     head = data[:512].lstrip().lower()
     if head.startswith((b"<!doctype html", b"<html")):
         return "an HTML page"

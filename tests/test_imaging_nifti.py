@@ -194,6 +194,26 @@ def test_every_packaged_nifti_has_nibabels_values() -> None:
     assert opened >= 7
 
 
+def test_every_other_file_packaged_with_nibabel_opens_or_gets_a_sentence() -> None:
+    """Analyze, MGH, MINC, PAR/REC, GIFTI and all else in nibabel's test data: no crash."""
+    files = [path for path in sorted(Path(data_path).rglob("*")) if path.is_file()]
+    sentences = 0
+    for path in files:
+        try:
+            study = scan(path)
+            for series in study.series:
+                read_series(series)
+            told = [aside.reason for aside in study.set_aside]
+        except InputError as error:
+            told = [str(error)]
+        assert all(words.endswith(".") and "\n" not in words for words in told), (path.name, told)
+        sentences += len(told)
+        for name, word in (("tiny.mnc", "MINC"), ("analyze.hdr", "Analyze"), ("T2.PAR", "PAR/REC")):
+            assert path.name != name or word in told[0]
+    assert len(files) > 50
+    assert sentences > 30
+
+
 def test_the_packaged_dicom_pair_of_nibabel_opens() -> None:
     """Its two slices are one volume, with pydicom's values."""
     study = scan([Path(data_path) / "0.dcm", Path(data_path) / "1.dcm"])
