@@ -1,6 +1,7 @@
 """Provenance: parts add up exactly, shares follow their definitions."""
 
 import math
+import random
 
 import pytest
 import torch
@@ -16,7 +17,9 @@ from fusion_core import (
     what_if,
 )
 from fusion_core.provenance import clipped_share, energies, pixel, region
-from fusion_core.wavelets import NAMED_WAVELETS, analyse
+from fusion_core.wavelets import MODES, NAMED_WAVELETS, WAVELETS, analyse
+from pipelines.fuse import to_8bit
+from ui.figures import breakdown_bars
 
 
 def fuse(size=(33, 47), **settings):
@@ -98,6 +101,37 @@ def test_bars_and_clipping_are_the_shown_grey_level(wavelet, levels, gating) -> 
         assert abs(bars - float(shown[row, column])) <= 0.5 + 1e-3
         clipped += abs(piece.clipping) > 0.5 / 255
     assert clipped > 0
+
+
+@pytest.mark.parametrize("gating", ["convex", "independent"])
+def test_bars_add_up_for_any_wavelet_level_and_border(gating) -> None:
+    """The same for random wavelets of all there are, levels, borders and sizes, and for the bars
+    as they are drawn: CT's, MRI's and clipping's end where the bar of the shown value ends."""
+    draw = random.Random(f"bars {gating}")
+    clipped = 0
+    for _ in range(30):
+        wavelet, levels = draw.choice(WAVELETS), draw.randint(1, 5)
+        mode, size = draw.choice(MODES), (draw.randint(9, 70), draw.randint(9, 70))
+        ct, mri = torch.rand(2, 1, 1, *size).mul(1.6).sub(0.3).clamp(0, 1)
+        net = FusionNet(FusionConfig(wavelet=wavelet, levels=levels, mode=mode, gating=gating))
+        with torch.inference_mode():
+            made = net(ct, mri)
+        masks = Masks(*(source.map(lambda mask: 1.5 * mask) for source in made.masks))
+        result = FusionResult(1.5 * made.fused, masks, made.ct, made.mri, wavelet)
+        parts = attribute(result)
+        shown = to_8bit(result.fused[0, 0].numpy())
+        for _ in range(8):
+            row, column = draw.randrange(size[0]), draw.randrange(size[1])
+            found = pixel(parts, row, column)
+            total = 255 * (sum(found.ct) + sum(found.mri) + found.clipping)
+            about = f"{wavelet}, {levels} levels, {mode}, {size}, pixel {row}, {column}"
+            assert abs(total - float(shown[row, column])) <= 0.5 + 1e-3, about
+            clipped += abs(found.clipping) > 0.5 / 255
+        *bars, whole = (trace for trace in breakdown_bars(found).data if trace.type == "bar")
+        drawn = sum(value for bar in bars for value in bar.x if value is not None)
+        assert drawn == pytest.approx(total, abs=1e-3), about
+        assert whole.x[-1] == pytest.approx(total, abs=1e-3), about
+    assert clipped > 10
 
 
 def test_shares_by_the_three_definitions() -> None:

@@ -116,7 +116,10 @@ table.twf-tight th, table.twf-tight th.n {{white-space: normal; vertical-align: 
 }}
 :focus-visible {{outline: 2px solid #5ec4c0 !important; outline-offset: 1px;}}
 [data-testid="stSelectbox"] :focus-visible, [data-testid="stNumberInput"] input:focus-visible {{
-  outline: none !important;}} /* their frames light up by themselves */
+  outline: none !important;}} /* it is their frames that light up */
+[data-testid="stNumberInputContainer"]:focus-within,
+[data-testid="stTextInputRootElement"]:focus-within,
+[data-testid="stSelectbox"] div:has(> input:focus-visible) {{box-shadow: 0 0 0 1px #5ec4c0;}}
 </style>"""
 
 
