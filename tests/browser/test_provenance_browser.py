@@ -1,13 +1,21 @@
 """The Provenance and Masks pages in headless chromium: picks, regions, bars, checkpoints."""
 
 import io
+import re
 from typing import Any
 
 import numpy as np
 import PIL.Image
 import pytest
 
+from fusion_core.footprint import region_shares
+from fusion_core.provenance import Breakdown, attribute, pixel, region
+from pipelines.fuse import FusedPair
 from tests.browser.test_app_browser import expect, settled
+from tests.browser.test_whatif_browser import pair
+from ui import figures
+
+__all__ = ["pair"]  # a fixture
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -29,8 +37,20 @@ def the_sum(page: Any) -> tuple[float, ...]:
     return tuple(float(text.replace("−", "-")) for text in texts)
 
 
-def test_a_click_takes_a_pixel_apart_and_the_parts_add_up(page: Any) -> None:
-    """A pick shows the pixel's bars, its sources and its footprint; the four numbers add up."""
+def by_python(parts: Breakdown) -> list[float]:
+    """The same four numbers as the program computes them, in grey levels."""
+    sums = (sum(parts.ct), sum(parts.mri), parts.clipping, parts.shown)
+    return [255 * value for value in sums]
+
+
+def place_of(page: Any, what: str) -> list[int]:
+    """The whole numbers in the heading of what is taken apart."""
+    heading = page.get_by_text(f"{what} x").first.inner_text().split(":")[0]
+    return [int(number) for number in re.findall(r"\d+", heading)]
+
+
+def test_a_click_takes_a_pixel_apart_and_the_parts_add_up(page: Any, pair: FusedPair) -> None:
+    """A pick shows the pixel's bars, its sources and its footprint: what Python computes there."""
     box = opened(page, "Provenance")
     page.get_by_text("The whole image: what each subband brought").wait_for()
     page.mouse.click(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.45)
@@ -39,6 +59,17 @@ def test_a_click_takes_a_pixel_apart_and_the_parts_add_up(page: Any) -> None:
     settled(page)
     ct, mri, clipping, shown = the_sum(page)
     assert ct + mri + clipping == pytest.approx(shown, abs=0.21)
+    column, row = place_of(page, "Pixel")
+    found = pixel(attribute(pair.result), row, column)
+    assert (ct, mri, clipping, shown) == pytest.approx(by_python(found), abs=0.06)
+    # The bar of every band as well: its number stands at the end of its row.
+    for name, *values in zip(found.names, found.ct, found.mri, strict=True):
+        text = figures.signed(255 * sum(values))
+        bars = page.locator(".js-plotly-plot").first.locator(".annotation-text")
+        expect(bars.nth(found.names.index(name))).to_have_text(text)
+    cells = page.locator("table.twf").first.locator("td.n")
+    expect(cells.nth(0)).to_have_text(f"{pair.ct.pixels[row, column]:.5g} HU".replace("-", "−"))
+    expect(cells.nth(2)).to_have_text(f"{pair.mri.pixels[row, column]:.5g} a.u.")
     fused = page.locator("table.twf").first.locator("tr").last.locator("td").last
     assert float(fused.text_content()) == pytest.approx(shown, abs=0.51)
 
@@ -63,8 +94,8 @@ def test_a_clicked_bar_becomes_an_image(page: Any) -> None:
     assert page.get_by_test_id("stAlert").count() == 0
 
 
-def test_a_region_is_taken_apart_after_it_was_drawn(page: Any) -> None:
-    """Dragging the region tool turns the page to that region and its table."""
+def test_a_region_is_taken_apart_after_it_was_drawn(page: Any, pair: FusedPair) -> None:
+    """Dragging the region tool turns the page to that region; sums and shares are Python's."""
     box = opened(page, "Provenance")
     page.locator("[data-name=roi]").first.click()
     y = box["y"] + box["height"] * 0.4
@@ -76,6 +107,17 @@ def test_a_region_is_taken_apart_after_it_was_drawn(page: Any) -> None:
     settled(page)
     ct, mri, clipping, shown = the_sum(page)
     assert ct + mri + clipping == pytest.approx(shown, abs=0.21)
+    left, right, top, bottom, width, height = place_of(page, "Region")
+    assert (width, height) == (right - left + 1, bottom - top + 1)
+    box = (top, left, bottom + 1, right + 1)
+    parts = attribute(pair.result)
+    assert (ct, mri, clipping, shown) == pytest.approx(by_python(region(parts, box)), abs=0.06)
+    table = page.locator("table.twf", has_text="Plain reading")
+    for n, share in enumerate(region_shares(pair.result, box, parts), 1):
+        cells = table.locator("tr").nth(n).locator("td")
+        expect(cells.nth(0)).to_have_text(share.band)
+        expect(cells.nth(1)).to_have_text(f"{100 * share.attribution:.1f}")
+        expect(cells.nth(2)).to_have_text(f"{100 * (1 - share.attribution):.1f}")
     expect(page.get_by_text("mean removed").first).to_be_visible()
     assert page.get_by_test_id("stAlert").count() == 0
 

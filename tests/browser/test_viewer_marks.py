@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.viewer_page import Screen, sources
+from tests.browser.viewer_page import CT_WINDOW, MRI_WINDOW, Screen, levels, sources
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
@@ -10,16 +10,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser]
 def test_pick_reaches_python_and_values_are_read_out(screen: Screen) -> None:
     """A click sends row and column; the tiles show CT and MRI there in their own units."""
     ct, mri = sources()
+    windowed = levels(ct, CT_WINDOW) / 255 + levels(mri, MRI_WINDOW) / 255
+    fused = levels(windowed / 2, (0.5, 1.0))
     screen.click(30, 17, tile=1)
     screen.told("pick=Pick(row=30, col=17)")
-    values = screen.page.locator(".v-value").all_inner_texts()
-    assert values[:2] == [f"{ct[30, 17]:.0f} HU", f"{mri[30, 17]:.0f} a.u."]
-    assert "x 17, y 30 · 8.8, 30.5 mm" in screen.page.locator(".v-position").inner_text()
+    screen.reads(".v-value", f"{ct[30, 17]:.0f} HU")
+    screen.reads(".v-value", f"{mri[30, 17]:.0f} a.u.", 1)
+    screen.reads(".v-value", f"{fused[30, 17]} grey", 2)
+    zoom = 100 * screen.settle()["scale"]
+    screen.reads(".v-position", f"x 17, y 30 · 8.8, 30.5 mm · zoom {zoom:.0f} %")
     screen.page.mouse.move(5, 5)
     screen.page.keyboard.press("ArrowRight")
     screen.page.keyboard.press("Shift+ArrowUp")
     screen.told("pick=Pick(row=20, col=18)")
-    assert screen.page.locator(".v-value").first.inner_text() == f"{ct[20, 18]:.0f} HU"
+    screen.reads(".v-value", f"{ct[20, 18]:.0f} HU")
 
 
 def test_region_reaches_python_with_its_statistics(screen: Screen) -> None:
@@ -29,10 +33,8 @@ def test_region_reaches_python_with_its_statistics(screen: Screen) -> None:
     screen.drag(screen.mouse(10, 12), screen.mouse(29, 31))
     screen.told("roi=Roi(row0=10, col0=12, row1=30, col1=32)")
     part = ct[10:30, 12:32]
-    measured = screen.page.locator(".v-roi").first.inner_text().replace("\u00a0", " ")
-    assert measured == f"mean {part.mean():.1f} ± {part.std():.1f} HU"
-    area = screen.page.locator(".v-measure").inner_text()
-    assert area == "region 20 × 20 px = 400 px² = 200.0 mm²"
+    screen.reads(".v-roi", f"mean {part.mean():.1f} ± {part.std():.1f} HU")
+    screen.reads(".v-measure", "region 20 × 20 px = 400 px² = 200.0 mm²")
     screen.page.keyboard.press("r")
     screen.told("roi=None")
 
@@ -41,8 +43,7 @@ def test_ruler_measures_millimetres(screen: Screen) -> None:
     """20 columns of 0.5 mm and 10 rows of 1 mm are sqrt(200) = 14.1 mm."""
     screen.page.locator("[data-name=ruler]").click()
     screen.drag(screen.mouse(10, 12), screen.mouse(20, 32))
-    screen.settle()
-    assert screen.page.locator(".v-measure").inner_text() == "distance 14.1 mm"
+    screen.reads(".v-measure", "distance 14.1 mm")
 
 
 def light(screen: Screen, x: float, y: float, reach: int) -> int:

@@ -16,7 +16,8 @@ from pipelines.cases import CASES, render_case
 from pipelines.fuse import FusedPair, fuse_pair, to_8bit
 from pipelines.methods import load_method
 from tests.app_driver import write_checkpoints
-from tests.browser.test_app_browser import expect
+from tests.browser.test_app_browser import expect, settled, until
+from tests.browser.viewer_page import DRAWN
 from ui.quality import number
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
@@ -40,7 +41,7 @@ def whatif(page: Any) -> Iterator[Any]:
     page.get_by_role("link", name="What-if").first.click()
     page.locator("[data-name=factor-ct-LL3]").wait_for()
     page.get_by_role("heading", name="What it does to the measures").wait_for()
-    page.wait_for_timeout(500)
+    settled(page)
     yield page
     assert page.get_by_test_id("stAlert").count() == 0
 
@@ -48,8 +49,9 @@ def whatif(page: Any) -> Iterator[Any]:
 def drawn(page: Any) -> np.ndarray:
     """The altered image's samples in the browser, (256, 256)."""
     page.locator(".v-mixer:not([data-pending])").wait_for()
-    page.wait_for_timeout(150)
-    values = page.locator("canvas.v-canvas").evaluate("e => Array.from(e.samples(1))")
+    canvas = page.locator("canvas.v-canvas")
+    canvas.evaluate(DRAWN)
+    values = canvas.evaluate("e => Array.from(e.samples(1))")
     return np.array(values, np.uint8).reshape(256, 256)
 
 
@@ -170,10 +172,11 @@ def test_sliders_survive_a_look_at_another_page(whatif: Any) -> None:
 def test_no_slider_is_cut_off(whatif: Any, size: tuple[int, int]) -> None:
     """Every slider, button and number lies within the viewer at both screen sizes."""
     whatif.set_viewport_size({"width": size[0], "height": size[1]})
-    whatif.wait_for_timeout(800)
+    settled(whatif)
     outside = """root => { const box = root.getBoundingClientRect();
         return [...root.querySelectorAll('.v-mixer button, .v-mixer input, .v-mixer output')]
             .map(n => [n.dataset.name || n.textContent, n.getBoundingClientRect()])
             .filter(([, b]) => b.width < 12 || b.left < box.left || b.right > box.right + 0.5
                 || b.bottom > box.bottom).map(([name]) => name); }"""
-    assert whatif.locator(".v-root").evaluate(outside) == []
+    root = whatif.locator(".v-root")
+    until(whatif, lambda: root.evaluate(outside) == [], "all sliders inside")

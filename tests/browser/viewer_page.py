@@ -72,6 +72,14 @@ PAN = """async e => {
 """Pans for 1.5 s and gives the frames per second that were drawn."""
 
 
+DRAWN = """async e => {
+    const frame = () => new Promise(requestAnimationFrame);
+    await frame(); await frame();  // an observer of sizes speaks after the first
+    while (e.viewer().pending) await frame();
+    return e.viewer(); }"""
+"""Waits until nothing is left to draw, and gives what is drawn where."""
+
+
 def sources() -> tuple[np.ndarray, np.ndarray]:
     """A CT in whole HU and an MR signal in whole numbers, (48, 64)."""
     rng = np.random.default_rng(7)
@@ -154,8 +162,7 @@ class Screen:
 
     def settle(self) -> dict[str, Any]:
         """Wait until the last request is drawn; gives what is drawn where."""
-        self.page.wait_for_timeout(120)
-        state: dict[str, Any] = self.canvas.evaluate("e => e.viewer()")
+        state: dict[str, Any] = self.canvas.evaluate(DRAWN)
         return state
 
     def at(self, row: float, col: float, tile: int = 0) -> tuple[float, float]:
@@ -199,7 +206,13 @@ class Screen:
 
     def told(self, words: str) -> None:
         """Wait until Python has written these words."""
-        self.page.get_by_text(words, exact=False).first.wait_for(timeout=10000)
+        self.page.get_by_text(words, exact=False).first.wait_for(timeout=60000)
+
+    def reads(self, selector: str, text: str, at: int = 0) -> None:
+        """Wait until an element of the viewer says this."""
+        from playwright.sync_api import expect  # here: it is not on every machine
+
+        expect(self.page.locator(selector).nth(at)).to_have_text(text, timeout=60000)
 
 
 @pytest.fixture
