@@ -56,7 +56,7 @@ def large_head(shape: tuple[int, int, int]) -> Volume:
     affine[:3, 3] = -affine[:3, :3] @ (np.array(shape[::-1]) - 1) / 2
     voxels = np.empty(shape, np.float32)
     rng = np.random.default_rng(0)
-    rows, columns = np.meshgrid(*(np.arange(n) for n in shape[1:]), indexing="ij")
+    rows, columns = np.meshgrid(*(np.arange(float(n)) for n in shape[1:]), indexing="ij")
     for k in range(shape[0]):
         index = np.stack((columns, rows, np.full_like(rows, k)), -1)
         voxels[k] = tissue(index @ affine[:3, :3].T + affine[:3, 3], "CT")

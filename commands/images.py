@@ -152,7 +152,9 @@ def run_fuse(args: argparse.Namespace) -> int:
         from pipelines.report import make_report, report_html
         from pipelines.report_pdf import report_pdf
 
-        page = make_report(pair, values, "taken as the two files are, not registered")
+        searched = args.align in ("rigid", "affine") or args.transform
+        how = "moved within its plane, see the notes" if searched else "as filed, not registered"
+        page = make_report(pair, values, f"MRI {how}")
         pdf = args.report.suffix.lower() == ".pdf"
         export.write_file(args.report, report_pdf(page) if pdf else report_html(page))
     if args.json and values is not None:

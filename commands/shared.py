@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from imaging.image import Image
     from imaging.pairs import PairSet
     from pipelines.evaluate import PairRecord
     from pipelines.fuse import FusedPair
@@ -28,7 +29,24 @@ def fuse_files(args: argparse.Namespace) -> "FusedPair":
         parse_window(getattr(args, f"window_{source}", None), image.unit, name)
         for source, image, name in (("ct", ct, "CT"), ("mri", mri, "MRI"))
     )
-    return fuse_pair(ct, mri, chosen_method(args), *windows)
+    return fuse_pair(ct, _aligned(args, ct, mri), chosen_method(args), *windows)
+
+
+def _aligned(args: argparse.Namespace, ct: "Image", mri: "Image") -> "Image":
+    """The MRI as it is, or moved within its plane where that was asked for."""
+    kind, given = getattr(args, "align", None), getattr(args, "transform", None)
+    if kind not in ("rigid", "affine") and given is None:
+        return mri
+    from imaging.source import from_path
+    from imaging.tfm import decode_tfm, encode_tfm
+    from pipelines.export import write_file
+    from pipelines.image_align import align_images
+
+    transform = None if given is None else decode_tfm(from_path(given).load(), given.name)
+    found = align_images(ct, mri, kind or "rigid", transform, share_bar("aligning"))
+    if args.save_transform:
+        write_file(args.save_transform, encode_tfm(found.transform))
+    return found.mri
 
 
 def chosen_method(args: argparse.Namespace) -> "Method":

@@ -110,8 +110,8 @@ def are_volumes(args: argparse.Namespace) -> bool:
             "two volumes."
         )
     words = (
-        args.align, args.slice, args.plane, args.series_ct, args.series_mri, args.transform,
-        args.save_transform, args.for_pacs, args.format not in (None, PNG),
+        args.align == "geometry", args.onto != "ct", args.slice, args.plane, args.series_ct,
+        args.series_mri, args.for_pacs, args.format not in (None, PNG),
     )  # fmt: skip
     return bool(volumes) or any(words) or _format_of(args) in (NIFTI, DICOM)
 

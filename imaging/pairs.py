@@ -92,6 +92,11 @@ def find_pairs(data_dir: str | os.PathLike[str]) -> PairSet:
     if not root.is_dir():
         raise InputError(f"{root} is not a folder; give the folder that holds CT/ and MRI/.")
     ct_dir, mri_dir = _folder(root, "CT", CT_FOLDERS), _folder(root, "MRI", MRI_FOLDERS)
+    if find_volume_pairs(root) is not None:
+        raise InputError(
+            f"{root} holds volumes, where single images are needed; fuse and batch in the shell, "
+            "and the page Studies, take volumes."
+        )
     return _paired(root, ct_dir, mri_dir, _stems(ct_dir), _stems(mri_dir))
 
 
@@ -102,7 +107,7 @@ def find_volume_pairs(data_dir: str | os.PathLike[str]) -> PairSet | None:
     its name.
 
     Returns:
-        As :func:`find_pairs`; None where the two folders hold no volume at all.
+        As :func:`find_pairs`; None where either folder holds no volume, or both hold images.
 
     Raises:
         InputError: a folder is missing or ambiguous, or there are volumes but nothing pairs.
@@ -112,7 +117,9 @@ def find_volume_pairs(data_dir: str | os.PathLike[str]) -> PairSet | None:
         raise InputError(f"{root} is not a folder; give the folder that holds CT/ and MRI/.")
     ct_dir, mri_dir = _folder(root, "CT", CT_FOLDERS), _folder(root, "MRI", MRI_FOLDERS)
     ct, mri = _volume_stems(ct_dir), _volume_stems(mri_dir)
-    if not ct[0] and not mri[0]:
+    # A folder of images may hold a stray folder or zip beside them.
+    images = bool(_stems(ct_dir)[0]) and bool(_stems(mri_dir)[0])
+    if images or not ct[0] or not mri[0]:
         return None
     return _paired(root, ct_dir, mri_dir, ct, mri)
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from cli import main
-from imaging.pairs import find_volume_pairs
+from imaging.errors import InputError
+from imaging.pairs import find_pairs, find_volume_pairs
 from imaging.scan import scan
 from imaging.study import read_series
 from tests.synthetic import write_checkpoint, write_folder
@@ -51,6 +52,17 @@ def test_volumes_pair_by_name_whatever_their_kind(data: Path) -> None:
     assert found is not None
     assert [pair.name for pair in found.pairs] == ["case1", "case2", "case3"]
     assert found.unpaired_mri == ("alone.nii",)
+
+
+def test_images_beside_a_stray_folder_stay_images(tmp_path: Path, data: Path) -> None:
+    """A data folder of images with folders or zips among them is one of images, and is said so."""
+    images = write_folder(tmp_path / "images")
+    for name in ("CT", "MRI"):
+        (images / name / "old").mkdir()
+    assert find_volume_pairs(images) is None
+    assert len(find_pairs(images).pairs) == 3
+    with pytest.raises(InputError, match="holds volumes, where single images are needed"):
+        find_pairs(data)
 
 
 def test_a_batch_writes_volumes_and_is_passed_over_when_called_again(

@@ -15,6 +15,8 @@ from imaging.study import read_series
 from imaging.tfm import decode_tfm, encode_tfm
 from imaging.transform import rigid
 from imaging.volume import Volume
+from imaging.write import encode_png
+from tests.moved_heads import head, slice_of
 from tests.synthetic import write_checkpoint, write_pair
 from tests.volume_files import (
     CT_GRID,
@@ -276,6 +278,29 @@ def test_pairs_of_images_take_windows_and_reports_too(
     capsys.readouterr()
     assert run("fuse", ct, mri, "-o", tmp_path / "c.nii.gz") == 1
     assert "a PNG picture, not part of a volume" in capsys.readouterr().err
+
+
+def test_single_images_are_aligned_in_their_plane(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """--align rigid moves one slice back onto another, and its transform does so again."""
+    grid = ((1, 96, 96), (5.0, 2.4, 2.4))
+    turn = rigid((9.0, -6.0, 0.0), (0.0, 0.0, 9.0))
+    files = []
+    for modality, motion in (("CT", None), ("MR", turn)):
+        pixels = slice_of(head(modality, *grid, transform=motion), 0).pixels
+        low, high = (-100, 120) if modality == "CT" else (0, 700)
+        path = tmp_path / f"{modality}.png"
+        path.write_bytes(encode_png(np.clip((pixels - low) / (high - low), 0, 1)))
+        files.append(path)
+    tfm, outs = tmp_path / "t.tfm", [tmp_path / name for name in ("a.png", "b.png")]
+    assert run("fuse", *files, "-o", outs[0], "--align", "rigid", "--save-transform", tfm) == 0
+    assert "Aligned: the image was moved" in capsys.readouterr().err
+    assert abs(decode_tfm(tfm.read_bytes()).rotation_deg - 9) < 1
+    assert run("fuse", *files, "-o", outs[1], "--transform", tfm) == 0
+    assert "by the transform of a file" in capsys.readouterr().err
+    first, second = (read_image(out).pixels for out in outs)
+    assert np.abs(first - second).max() <= 1
 
 
 def test_a_volume_of_several_is_chosen(tmp_path: Path, pair: list[Path]) -> None:

@@ -89,6 +89,26 @@ def test_a_head_half_out_of_view_is_warned_about(ct: Volume) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shift", "turn"),
+    [
+        ((0.0, 0.0, -120.0), (0.0, 0.0, -6.0)),
+        ((-8.0, 12.0, 130.0), (4.0, 0.0, 5.0)),
+        ((95.0, 0.0, 60.0), (0.0, 3.0, 0.0)),
+        ((0.0, -130.0, 0.0), (0.0, 0.0, 4.0)),
+    ],
+)
+def test_wherever_the_head_leaves_the_view_a_warning_stands(
+    ct: Volume, shift: tuple[float, float, float], turn: tuple[float, float, float]
+) -> None:
+    """Moved out at the top, the bottom, a side or the front: warned, or right all the same."""
+    truth = rigid(shift, turn)
+    found = register(ct, moved_mr(truth))
+    apart, turned = errors(truth, found.transform)
+    assert found.warned or (apart < 1.5 and turned < 1.5), (found.verdict, apart, turned)
+
+
+@pytest.mark.slow
 def test_noise_does_not_align(ct: Volume) -> None:
     """A volume that shows nothing of the head is not called aligned."""
     noise = np.random.default_rng(3).normal(100, 30, ct.shape).astype(np.float32)
