@@ -127,7 +127,7 @@ def run_batch(
     work = _Work(len(pairs.pairs), out, method, options, ledger)
     numbered = enumerate(pairs.pairs, 1)
     try:
-        for record, entry in _in_order(lambda item: _one(work, *item), numbered, options.workers):
+        for record, entry in in_order(lambda item: _one(work, *item), numbered, options.workers):
             if ledger is not None and entry is not None:
                 ledger.add(entry)
             if record.scores is not None:
@@ -214,8 +214,14 @@ def _masks_there(options: BatchOptions, name: str) -> bool:
     return options.masks is None or (options.masks / name).is_dir()
 
 
-def _in_order(work: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[R]:
-    """Results in the order of the items, with few of them under way at any time."""
+def in_order(work: Callable[[T], R], items: Iterable[T], workers: int) -> Generator[R, None, None]:
+    """Results in the order of the items, with few of them under way at any time.
+
+    Args:
+        work: done in threads, each with one thread of torch.
+        items: what is worked on; taken as they are needed.
+        workers: threads; below 2 the caller's own.
+    """
     if workers < 2:
         yield from map(work, items)
         return
