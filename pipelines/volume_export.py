@@ -40,9 +40,15 @@ def identity_of(pair: VolumePair) -> Identity:
     """Patient and study of the CT; to be called only after the user asked to keep them.
 
     Raises:
-        InputError: the CT is no DICOM series, or names no patient or study.
+        InputError: the CT is no DICOM series or names no patient or study, or the MRI names
+            another patient.
     """
     series = pair.ct_series
+    if pair.same_patient == "no":
+        raise InputError(
+            "The MRI names another patient than the CT, so the result belongs in neither's record; "
+            "export it de-identified."
+        )
     if series is None or series.stack is None:
         raise InputError(
             "The CT is no DICOM series, so there is no patient to file the result under; export "

@@ -16,7 +16,7 @@ from imaging.scan import scan
 from imaging.study import read_series
 from tests.series_files import encoded
 from tests.synthetic import write_checkpoint
-from tests.volume_files import CT_GRID, MR_GRID, dicom_head, write_folder
+from tests.volume_files import CT_GRID, MR_GRID, dicom_head, nifti_head, write_folder
 
 PLANTED = {
     "PatientName": "Zyxwvut^Qqname",
@@ -200,11 +200,28 @@ def test_for_pacs_asks_first(
         assert "name the patient" in capsys.readouterr().err
 
 
+def test_two_patients_are_never_filed_as_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A CT and an MRI of different patients are fused with a warning, but not for a PACS."""
+    ct = write_folder(tmp_path / "ct", dicom_head("CT", CT_GRID, StudyInstanceUID="1.2.3.4"))
+    mr = write_folder(tmp_path / "mr", dicom_head("MR", MR_GRID, PatientID="ID-2"))
+    assert run("fuse", ct, mr, "-o", tmp_path / "f.dcm", "--for-pacs", "--yes") == 1
+    assert "another patient than the CT" in capsys.readouterr().err
+    assert not (tmp_path / "f.dcm").exists()
+    assert run("fuse", ct, mr, "-o", tmp_path / "f.dcm") == 0
+    assert "name different patients" in capsys.readouterr().err
+
+
 def test_for_pacs_needs_a_dicom_ct(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A CT without a patient, or one that is no DICOM, is refused in one sentence."""
     ct = write_folder(tmp_path / "ct", dicom_head("CT", CT_GRID, PatientID=""))
-    mr = write_folder(tmp_path / "mr", dicom_head("MR", MR_GRID))
+    mr = write_folder(tmp_path / "mr", dicom_head("MR", MR_GRID, PatientID=""))
     assert run("fuse", ct, mr, "-o", tmp_path / "f.dcm", "--for-pacs", "--yes") == 1
     error = capsys.readouterr().err
     assert "names no (0010,0020) Patient ID" in error
+    files = [nifti_head(tmp_path / "ct.nii", "CT"), nifti_head(tmp_path / "mr.nii", "MR")]
+    words = ("--align", "geometry", "--for-pacs", "--yes")
+    assert run("fuse", *files, "-o", tmp_path / "f.dcm", *words) == 1
+    assert "The CT is no DICOM series" in capsys.readouterr().err
     assert not (tmp_path / "f.dcm").exists()
