@@ -215,10 +215,10 @@ def run_inspect(args: argparse.Namespace) -> int:
         print(f"{path.name or path}")
         for number, series in enumerate(study.series, 1):
             print(f"  {number}: {series.name}: {series.title}")
-            several = series.volumes > 1
-            print(f"     {series.volumes} volumes to choose from") if several else None
-            for note in (*series.notes, *([series.problem] if series.problem else [])):
-                print(f"     {note}")
+            several = [f"{series.volumes} volumes to choose from"] if series.volumes > 1 else []
+            problem = [series.problem] if series.problem else []
+            for line in (*several, *series.notes, *problem):
+                print(f"     {line}")
         for line in (*(aside.reason for aside in study.set_aside), *study.notes):
             print(f"  {line}")
         if study.patients == 1:

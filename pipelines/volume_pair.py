@@ -12,7 +12,7 @@ from imaging.planes import PLANES, Plane, plane_axes, plane_count, slice_image, 
 from imaging.register import register
 from imaging.register_checks import Alignment
 from imaging.resample import INTERPOLATIONS, Interpolation, resample
-from imaging.roles import Answer, given_as, months_apart, relation_notes, same_patient
+from imaging.roles import Answer, Modality, given_as, months_apart, relation_notes, same_patient
 from imaging.study import Series
 from imaging.transform import Transform, identity
 from imaging.volume import Volume, same_grid
@@ -125,9 +125,7 @@ def pair_volumes(
         Cancelled: `cancelled` said so.
     """
     _check(onto, interpolation)
-    # Errors name the file that the user chose; what is written later must not.
-    given_as(ct, "CT"), given_as(mri, "MR")
-    ct, mri = given_as(replace(ct, name="CT"), "CT"), given_as(replace(mri, name="MRI"), "MR")
+    ct, mri = _in_role(ct, "CT"), _in_role(mri, "MR")
     notes = [f"CT: {note}" for note in ct.notes] + [f"MRI: {note}" for note in mri.notes]
     way: Align | Given = align or default_align(ct, mri)
     alignment: Alignment | None = None
@@ -177,6 +175,12 @@ def volume_windows(
     return ct or default_window(pair.ct), mri or default_window(pair.mri)
 
 
+def _in_role(volume: Volume, modality: Modality) -> Volume:
+    """The volume as CT or MRI; errors name the user's file, what is written later must not."""
+    given_as(volume, modality)
+    return given_as(replace(volume, name=_NAMES[modality]), modality)
+
+
 def _index_by_index(ct: Volume, mri: Volume, onto: Onto, notes: list[str]) -> tuple[Volume, Volume]:
     if ct.shape != mri.shape:
         sizes = (" × ".join(str(n) for n in v.shape[::-1]) for v in (ct, mri))
@@ -214,6 +218,7 @@ def _still(transform: Transform) -> bool:
     return bool(np.allclose(transform.matrix, np.eye(4), atol=1e-9))
 
 
+_NAMES: dict[Modality, str] = {"CT": "CT", "MR": "MRI"}
 _GIVEN = {"loaded": "by the transform of a file", "manual": "by hand"}
 
 
