@@ -46,8 +46,8 @@ def known_case(fused: Fused) -> str | None:
 def table_html(lines: Sequence[Line]) -> str:
     """The lines by group: CT, MRI, fused, share kept, mark and place."""
     head = (
-        "<tr><th></th><th class='n'>CT</th><th class='n'>MRI</th><th class='n'>Fused</th>"
-        "<th class='n'>Kept</th><th></th><th>Where</th></tr>"
+        "<tr><th>Finding</th><th class='n'>CT</th><th class='n'>MRI</th><th class='n'>Fused</th>"
+        "<th class='n'>Kept</th><th>Mark</th><th>Where</th></tr>"
     )
     rows, group = [], ""
     for line in lines:
