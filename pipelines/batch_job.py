@@ -4,7 +4,6 @@ Screens read snapshots. What outlives this process is in the batch's folder.
 """
 
 import logging
-import queue
 import threading
 import time
 from collections import deque
@@ -15,6 +14,7 @@ from typing import Literal
 
 from imaging.errors import InputError
 from imaging.pairs import find_pairs
+from pipelines import background
 from pipelines.batch import run_batch, sensible_workers
 from pipelines.batch_folder import BatchFolder, Row
 from pipelines.batch_ledger import HIDDEN
@@ -179,7 +179,7 @@ class BatchJob:
                 self._newest.append(record.name)
             if not record.kept:
                 self._times.append(now)
-            speed = _speed(self._times)
+            pace = background.speed(self._times)
             left = seen.total - record.index
             self._now = replace(
                 seen,
@@ -187,8 +187,8 @@ class BatchJob:
                 kept=seen.kept + record.kept,
                 skipped=seen.skipped + (not good),
                 seconds=now - self._began,
-                speed=speed,
-                remaining=left / speed if speed else None,
+                speed=pace,
+                remaining=left / pace if pace else None,
             )
         if now - self._written > _BEAT:
             self._write()
@@ -223,9 +223,7 @@ class BatchQueue:
     def __init__(self, prepare: Callable[[], None] | None = None) -> None:
         self._lock = threading.Lock()
         self._jobs: dict[str, BatchJob] = {}
-        self._waiting: queue.Queue[BatchJob] = queue.Queue()
-        self._prepare = prepare
-        self._thread: threading.Thread | None = None
+        self._worker = background.Worker("batches", prepare)
 
     def submit(self, folder: BatchFolder) -> BatchJob:
         """Queue a batch, new or to be gone on with.
@@ -240,10 +238,7 @@ class BatchQueue:
             job = BatchJob(folder)
             self._jobs.pop(folder.name, None)  # its place is behind those that wait
             self._jobs[folder.name] = job
-            self._waiting.put(job)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
-                self._thread.start()
+            self._worker.put(job)
         return job
 
     def job(self, name: str) -> BatchJob | None:
@@ -259,27 +254,10 @@ class BatchQueue:
     def ahead(self, name: str) -> int:
         """How many batches wait or work before this one."""
         with self._lock:
-            names = list(self._jobs)
-            before = names[: names.index(name)] if name in names else names
-            return sum(self._jobs[other].snapshot().alive for other in before)
+            return background.ahead(self._jobs, name)
 
     def stop_all(self, seconds: float = 30.0) -> None:
         """Stop every batch and wait for all of them, at most so long."""
         with self._lock:
             jobs = list(self._jobs.values())
-        for job in jobs:
-            job.stop()
-        for job in jobs:
-            job.wait(seconds)
-
-    def _work(self) -> None:
-        if self._prepare is not None:
-            self._prepare()
-        while True:
-            self._waiting.get().run()
-
-
-def _speed(times: deque[float]) -> float | None:
-    if len(times) < 3 or times[-1] <= times[0]:
-        return None
-    return (len(times) - 1) / (times[-1] - times[0])
+        background.stop_all(jobs, seconds)

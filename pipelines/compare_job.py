@@ -4,7 +4,6 @@ Screens read snapshots. Results live as long as the program, or until they are d
 """
 
 import logging
-import queue
 import threading
 import time
 from collections import deque
@@ -16,6 +15,7 @@ from typing import Literal
 
 from imaging.errors import InputError
 from imaging.pairs import find_pairs
+from pipelines import background
 from pipelines.compare import Comparison, Entry, Step, compare, conclude, known_patients
 from pipelines.evaluate import with_fused
 
@@ -206,7 +206,7 @@ class CompareJob:
         with self._lock:
             seen = self._now
             self._times.append(now)
-            speed = _speed(self._times)
+            pace = background.speed(self._times)
             lost = record.error is not None
             told = [f"{record.name}: {note}" for note in record.notes] if first else []
             self._now = replace(
@@ -215,8 +215,8 @@ class CompareJob:
                 total=step.total,
                 entry=titles[step.entry],
                 seconds=now - self._began,
-                speed=speed,
-                remaining=(step.total - step.done) / speed if speed else None,
+                speed=pace,
+                remaining=(step.total - step.done) / pace if pace else None,
                 skipped=(*seen.skipped, *([f"{titles[step.entry]}, {record.name}: {record.error}"]
                                           if lost else [])),
                 notes=(*seen.notes, *told),
@@ -238,9 +238,7 @@ class CompareQueue:
         self._lock = threading.Lock()
         self._jobs: dict[str, CompareJob] = {}
         self._names: set[str] = set()  # never given twice: caches of results know them
-        self._waiting: queue.Queue[CompareJob] = queue.Queue()
-        self._prepare = prepare
-        self._thread: threading.Thread | None = None
+        self._worker = background.Worker("comparisons", prepare)
 
     def submit(self, task: Task) -> CompareJob:
         """Queue a comparison; the oldest one that has ended goes where too many are kept.
@@ -259,12 +257,7 @@ class CompareQueue:
             job = self._jobs[name] = CompareJob(name, task)
             ended = [n for n, other in self._jobs.items() if not other.snapshot().alive]
             gone = [self._jobs.pop(old) for old in ended[: max(0, len(ended) - KEPT)]]
-            self._waiting.put(job)
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._work, name="comparisons", daemon=True
-                )  # fmt: skip
-                self._thread.start()
+            self._worker.put(job)
         for old in gone:
             old.close()
         return job
@@ -297,26 +290,8 @@ class CompareQueue:
     def ahead(self, name: str) -> int:
         """How many comparisons wait or work before this one."""
         with self._lock:
-            names = list(self._jobs)
-            before = names[: names.index(name)] if name in names else names
-            return sum(self._jobs[other].snapshot().alive for other in before)
+            return background.ahead(self._jobs, name)
 
     def stop_all(self, seconds: float = 30.0) -> None:
         """Stop every comparison and wait for all of them, at most so long."""
-        jobs = self.jobs()
-        for job in jobs:
-            job.stop()
-        for job in jobs:
-            job.wait(seconds)
-
-    def _work(self) -> None:
-        if self._prepare is not None:
-            self._prepare()
-        while True:
-            self._waiting.get().run()
-
-
-def _speed(times: deque[float]) -> float | None:
-    if len(times) < 3 or times[-1] <= times[0]:
-        return None
-    return (len(times) - 1) / (times[-1] - times[0])
+        background.stop_all(self.jobs(), seconds)

@@ -23,8 +23,9 @@ from tests.training_app import zip_of
 from ui.compare import data_figures, data_tables, data_view, outside
 from ui.compare.data_files import offered, zipped
 from ui.compare.data_gallery import fused_image, losses
-from ui.compare.data_make import Request, Upload, about_names, make_task
+from ui.compare.data_make import Request, about_names, make_task
 from ui.compare.data_places import comparisons
+from ui.zip_drop import Upload
 
 NAMES = ("1001", "1002", "2001")
 
@@ -188,10 +189,10 @@ def test_what_is_wrong_is_said_at_the_form(home: Path) -> None:
     assert "finds no patient in 1001" in words(app)
     assert by_key(app.button, "data-start").disabled
     by_key(app.text_input, "data-outside-folder").set_value(str(home / "nothing")).run()
-    by_key(app.button, "data-outside-add").click().run()
+    by_key(app.button, "data-outside-folder-add").click().run()
     assert "There is no folder" in words(app)
     by_key(app.text_input, "data-outside-folder").set_value(str(home / "data" / "CT")).run()
-    by_key(app.button, "data-outside-add").click().run()
+    by_key(app.button, "data-outside-folder-add").click().run()
     assert by_key(app.multiselect, "data-methods").value[-1] == f"folder:{home / 'data' / 'CT'}"
 
 

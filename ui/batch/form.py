@@ -1,6 +1,6 @@
 """A new batch: where the pairs come from, what fuses them, what else is wanted."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from ui.batch.places import batches, batches_folder, choose
 from ui.controls import current_method, method_key
 from ui.guard import explain
 from ui.training.state import kept, prepare
+from ui.zip_drop import dropped, empty, zip_drop
 
 SOURCES: dict[SourceKind, str] = {
     "zip": "Zip upload", "folder": "Folder", "cases": "Bundled cases",
@@ -24,16 +25,8 @@ UPLOAD_NOTE = (
     "Uploaded images lie in the batch's own folder on the computer that runs this program, and are "
     "deleted with the batch. At most 200 MB packed and 2 GiB unpacked."
 )
-_UPLOAD, _ERROR, _DROPS = "twf_batch_upload", "twf_batch_error", "twf_batch_drops"
+_ERROR = "twf_batch_error"
 _ICON = ":material/error:"
-
-
-@dataclass(frozen=True)
-class _Zip:
-    """An upload that waits for its start."""
-
-    name: str
-    data: bytes
 
 
 def new_batch() -> None:
@@ -44,10 +37,10 @@ def new_batch() -> None:
     method = _method()
     theme.section("3  Results", "Fused PNGs, contact sheets and a report are always made.")
     request = _results(Request("", source, (method.kind, method.name), path))
-    ready = {"zip": _UPLOAD in st.session_state, "folder": bool(path), "cases": True}[source]
+    ready = {"zip": dropped("batch") is not None, "folder": bool(path), "cases": True}[source]
     st.button(
         "Start batch", icon=":material/play_arrow:", key="batch-start", type="primary",
-        disabled=(source == "zip" and _UPLOAD not in st.session_state) or not ready,
+        disabled=not ready,
         on_click=_start, args=(request,), width="stretch",
     )  # fmt: skip
     if message := st.session_state.pop(_ERROR, None):
@@ -62,33 +55,12 @@ def _source() -> tuple[SourceKind, str]:
     )  # fmt: skip
     kind = cast(SourceKind, kept("batch-source", found or "zip"))
     if kind == "zip":
-        _zip()
+        zip_drop("batch", UPLOAD_NOTE)
         return kind, ""
     if kind == "folder":
         return kind, _folder()
     st.caption(f"{len(CASES)} synthetic pairs, computed by this program: no patient's image.")
     return kind, ""
-
-
-def _zip() -> None:
-    drops = st.session_state.setdefault(_DROPS, 0)
-    key = f"batch-zip-{drops}"
-
-    def changed() -> None:
-        file: Any = st.session_state.get(key)
-        st.session_state.pop(_UPLOAD, None)
-        if file is not None:
-            st.session_state[_UPLOAD] = _Zip(file.name, file.getvalue())
-
-    st.file_uploader(
-        "Zip of CT/ and MRI/", key=key, on_change=changed,
-        help="CT and MRI of one pair have the same file name, like CT/2004.png and MRI/2004.png. "
-        "Anything outside these two folders is passed over.",
-    )  # fmt: skip
-    st.caption(UPLOAD_NOTE)
-    waiting = cast(_Zip | None, st.session_state.get(_UPLOAD))
-    if waiting is not None and st.session_state.get(key) is None:
-        st.caption(f"In use: {waiting.name}, {len(waiting.data) / 2**20:.1f} MiB.")
 
 
 def _folder() -> str:
@@ -149,8 +121,8 @@ def _start(request: Request) -> None:
         if request.masks:
             check_masks(caches.method(*request.method))
         data = b""
-        if request.source == "zip":
-            upload = cast(_Zip, st.session_state[_UPLOAD])
+        upload = dropped("batch")
+        if request.source == "zip" and upload is not None:
             request, data = replace(request, upload=upload.name), upload.data
         title = request.title.strip() or _default_title(request)
         folder = create(batches_folder(), replace(request, title=title), data)
@@ -159,8 +131,7 @@ def _start(request: Request) -> None:
         st.session_state[_ERROR] = explain(error)
         return
     if request.source == "zip":
-        st.session_state.pop(_UPLOAD, None)
-        st.session_state[_DROPS] += 1  # the drop zone is empty again
+        empty("batch")
     choose(folder.name)
 
 

@@ -1,17 +1,19 @@
 """A new comparison over a data set: its pairs, what is compared, how patients are told apart."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import streamlit as st
 
 from pipelines.cases import CASES
 from ui import theme
 from ui.compare import entries, outside, pair_link, state
-from ui.compare.data_make import Request, SourceKind, Upload, about_cases, about_folder, make_task
+from ui.compare.data_make import Request, SourceKind, about_cases, about_folder, make_task
 from ui.compare.data_places import choose, comparisons
+from ui.compare.outside_add import add_images
 from ui.guard import explain
 from ui.training.state import kept, prepare
+from ui.zip_drop import dropped, empty, zip_drop
 
 SOURCES: dict[SourceKind, str] = {
     "folder": "Folder", "zip": "Zip upload", "cases": "Bundled cases",
@@ -23,9 +25,7 @@ UPLOAD_NOTE = (
 MOST = 8
 """Entries of one comparison: more cannot be told apart in a chart."""
 
-_UPLOAD, _DROPS, _ERROR, _PROBLEM = (
-    "twf_data_upload", "twf_data_drops", "twf_data_error", "twf_data_problem"
-)  # fmt: skip
+_ERROR = "twf_data_error"
 _METHODS, _REFERENCE, _PATTERN = "data-methods", "data-reference", "data-pattern"
 
 
@@ -60,7 +60,7 @@ def _source() -> tuple[SourceKind, str]:
     )  # fmt: skip
     kind = cast(SourceKind, kept("data-source", found or "folder"))
     if kind == "zip":
-        _zip()
+        zip_drop("data", UPLOAD_NOTE)
     elif kind == "cases":
         st.caption(f"{len(CASES)} synthetic heads, computed by this program: no patient's image.")
     else:
@@ -73,27 +73,6 @@ def _source() -> tuple[SourceKind, str]:
         path = str(kept("data-folder", text)).strip()
         return kind, str(Path(path).expanduser().absolute()) if path else ""
     return kind, ""
-
-
-def _zip() -> None:
-    drops = st.session_state.setdefault(_DROPS, 0)
-    key = f"data-zip-{drops}"
-
-    def changed() -> None:
-        file: Any = st.session_state.get(key)
-        st.session_state.pop(_UPLOAD, None)
-        if file is not None:
-            st.session_state[_UPLOAD] = Upload(file.name, file.getvalue())
-
-    st.file_uploader(
-        "Zip of CT/ and MRI/", key=key, on_change=changed,
-        help="CT and MRI of one pair have the same file name. Anything outside these two folders "
-        "is passed over.",
-    )  # fmt: skip
-    st.caption(UPLOAD_NOTE)
-    waiting = cast(Upload | None, st.session_state.get(_UPLOAD))
-    if waiting is not None and st.session_state.get(key) is None:
-        st.caption(f"In use: {waiting.name}, {len(waiting.data) / 2**20:.1f} MiB.")
 
 
 def _pattern() -> str:
@@ -109,7 +88,7 @@ def _pattern() -> str:
 def _about(source: SourceKind, path: str, pattern: str) -> bool:
     """Say what the pairs are, as far as that is known before the start; whether they will do."""
     if source == "zip":
-        return _UPLOAD in st.session_state
+        return dropped("data") is not None
     if source == "folder" and not path:
         return False
     try:
@@ -155,38 +134,15 @@ def _fits(key: str) -> bool:
 
 
 def _elsewhere() -> None:
-    st.caption(
+    add_images(
+        "data-outside",
         "Images that another program fused from the same pairs, each with its CT's name; only "
-        "pairs that every entry has are compared."
-    )
-    st.file_uploader(
-        "Zip of fused images", type="zip", key="data-outside", on_change=_uploaded,
-        help="PNG, JPEG, TIFF, BMP, GIF or DICOM in a zip.",
+        "pairs that every entry has are compared.",
+        "Zip of fused images", "PNG, JPEG, TIFF, BMP, GIF or DICOM in a zip.", _added, "zip",
     )  # fmt: skip
-    st.text_input("Folder on this computer", key="data-outside-folder", placeholder="/data/fused")
-    st.button("Add folder", key="data-outside-add", on_click=_folder)
-    if problem := st.session_state.get(_PROBLEM):
-        st.error(problem, icon=":material/error:")
 
 
-def _uploaded() -> None:
-    file: Any = st.session_state.get("data-outside")
-    if file is not None:
-        _add(lambda: outside.add_upload(file.getvalue(), file.name))
-
-
-def _folder() -> None:
-    if text := str(st.session_state.get("data-outside-folder") or "").strip():
-        _add(lambda: outside.add_folder(text))
-
-
-def _add(make: Any) -> None:
-    st.session_state.pop(_PROBLEM, None)
-    try:
-        key = make()
-    except Exception as error:
-        st.session_state[_PROBLEM] = explain(error)
-        return
+def _added(key: str) -> None:
     others = [k for k in st.session_state.get(_METHODS, []) if k != key]
     st.session_state[_METHODS] = [*others[: MOST - 1], key]
 
@@ -194,7 +150,7 @@ def _add(make: Any) -> None:
 def _start(request: Request) -> None:
     state.open_view(state.DATA_SET)
     try:
-        task = make_task(request, st.session_state.get(_UPLOAD))
+        task = make_task(request, dropped("data"))
         try:
             job = comparisons().submit(task)
         except Exception:
@@ -205,6 +161,5 @@ def _start(request: Request) -> None:
         st.session_state[_ERROR] = explain(error)
         return
     if request.source == "zip":
-        st.session_state.pop(_UPLOAD, None)
-        st.session_state[_DROPS] += 1  # the drop zone is empty again
+        empty("data")
     choose(job.name)

@@ -14,16 +14,9 @@ from pipelines.cases import CASES, write_cases
 from pipelines.compare import Entry, known_patients
 from pipelines.compare_job import Task
 from ui.compare import entries, outside
+from ui.zip_drop import Upload
 
 SourceKind = Literal["folder", "zip", "cases"]
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A zip of CT/ and MRI/ that waits for its start."""
-
-    name: str
-    data: bytes
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,9 @@
 """The controls of the one-pair view: its entries, the reference, and images made elsewhere."""
 
-from typing import Any
-
 import streamlit as st
 
 from ui.compare import entries, outside, state
-from ui.guard import explain
+from ui.compare.outside_add import add_images
 
 _ENTRIES, _REFERENCE, _LOOK = "compare-entries", "compare-reference", "compare-look"
 _LOOK_WORDS = {
@@ -13,7 +11,6 @@ _LOOK_WORDS = {
     "Differences": "Differences",
     "Masks": "Mask differences",
 }
-_PROBLEM = "twf_compare_problem"
 
 
 def choose() -> None:
@@ -63,44 +60,23 @@ def _chosen() -> None:
 
 
 def _elsewhere(choice: state.PairChoice) -> None:
-    st.caption(
-        "Images that another program fused from the same pair. One image belongs to the pair on "
-        "the screen; in a zip or a folder the one with the CT's name is taken."
-    )
-    st.file_uploader(
-        "Fused image, or zip of fused images", key="compare-upload", on_change=_uploaded,
-        help="PNG, JPEG, TIFF, BMP, GIF or DICOM, or a zip of them. Kept in memory until the tab "
-        "is closed.",
-    )  # fmt: skip
     named = [k for k in choice.entries if entries.kind_of(k) == outside.FOLDER]
     waiting = next((k for k in named if k not in outside.known()), None)
     if "compare-folder" not in st.session_state and waiting is not None:
         st.session_state["compare-folder"] = entries.name_in(waiting)
-    st.text_input("Folder on this computer", key="compare-folder", placeholder="/path/to/fused")
-    st.button("Add folder", key="compare-folder-add", on_click=_folder)
-    if problem := st.session_state.get(_PROBLEM):
-        st.error(problem, icon=":material/error:")
+    add_images(
+        "compare",
+        "Images that another program fused from the same pair. One image belongs to the pair on "
+        "the screen; in a zip or a folder the one with the CT's name is taken.",
+        "Fused image, or zip of fused images",
+        "PNG, JPEG, TIFF, BMP, GIF or DICOM, or a zip of them. Kept in memory until the tab is "
+        "closed.",
+        _added,
+    )
 
 
-def _uploaded() -> None:
-    file: Any = st.session_state.get("compare-upload")
-    if file is not None:
-        _add(lambda: outside.add_upload(file.getvalue(), file.name))
-
-
-def _folder() -> None:
-    if text := str(st.session_state.get("compare-folder") or "").strip():
-        _add(lambda: outside.add_folder(text))
-
-
-def _add(make: Any) -> None:
-    """Add what was made elsewhere to the comparison, in place of the last entry of a full one."""
-    st.session_state.pop(_PROBLEM, None)
-    try:
-        key = make()
-    except Exception as error:
-        st.session_state[_PROBLEM] = explain(error)
-        return
+def _added(key: str) -> None:
+    """Compare a new entry too, in place of the last one where there are enough."""
     others = [k for k in state.get().entries if k != key]
     if key not in state.get().entries:
         state.update(entries=(*others[: state.MOST - 1], key))
