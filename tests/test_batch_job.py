@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from imaging.errors import InputError
-from pipelines import batch_job
+from pipelines import background, batch_job
 from pipelines.batch_folder import BatchFolder, Request, create, list_batches
 from pipelines.batch_job import BatchQueue, Snapshot, at_rest
 from tests.synthetic import write_checkpoint, write_folder
@@ -208,6 +208,6 @@ def test_the_remaining_time_follows_the_speed_of_late() -> None:
     """Ten pairs in a second and 50 to do are five seconds; two pairs tell nothing yet."""
     from collections import deque
 
-    assert batch_job._speed(deque([0.1 * n for n in range(11)])) == pytest.approx(10)
-    assert batch_job._speed(deque([0.0, 1.0])) is None
+    assert background.speed(deque([0.1 * n for n in range(11)])) == pytest.approx(10)
+    assert background.speed(deque([0.0, 1.0])) is None
     assert Snapshot("x", total=8, fused=1, skipped=1).share == 0.25
