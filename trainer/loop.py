@@ -80,6 +80,8 @@ def train(
             state = folder.load_state() if resume else None
         state = ranks.from_first(state)
         stack.enter_context(_threads(config.threads or (state["threads"] if state else None)))
+        if config.compile != "none":
+            stack.callback(torch.compiler.reset)  # CUDA graphs hold memory of their own
         recorder = Recorder(folder if ranks.first else None, config, data)
         stack.callback(recorder.close)
         run = _Run(config, data.to(device), device, ranks, control or Control(), recorder)

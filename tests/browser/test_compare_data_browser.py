@@ -103,7 +103,7 @@ def test_an_upload_is_compared_with_the_shells_numbers(
     assert tab.get_by_test_id("stMain").evaluate(wide) <= 1
     tab.get_by_role("button", name="Open pair").first.click()
     tab.get_by_text("Link to this comparison").wait_for()
-    expect(tab.locator("canvas.v-canvas")).to_have_count(4)
+    expect(tab.locator(".v-title")).to_have_count(4)  # both sources, both fused images
     settled(tab)
     assert tab.get_by_test_id("stAlertContentError").count() == 0
 
