@@ -242,7 +242,8 @@ def _place(record: Record) -> float:
 def _epochs(view: RunView) -> list[float]:
     """The axis grows with the run while that is young, so that a long run's start can be seen."""
     ahead = max(5, round(1.25 * (view.epoch + 1)))
-    return [0, max(1, min(view.epochs or ahead, ahead))]
+    last = max(1, min(view.epochs or ahead, ahead))
+    return [0, 1.03 * last]  # the mark of the best epoch is whole, also at the end
 
 
 def _axis(title: str) -> Mapping[str, Any]:
