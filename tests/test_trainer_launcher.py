@@ -61,8 +61,8 @@ def trainers(run_dir: Path) -> list[psutil.Process]:
 
 
 def begun(job: Job, epochs: int = 1) -> None:
-    """Wait until a job has done so many epochs."""
-    until(lambda: job.snapshot().epoch >= epochs or not job.snapshot().alive, 120)
+    """Wait until a job has done so many epochs; its processes give way to whatever else runs."""
+    until(lambda: job.snapshot().epoch >= epochs or not job.snapshot().alive, 300)
     assert job.snapshot().alive, job.snapshot().message
 
 

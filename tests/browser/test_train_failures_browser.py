@@ -122,6 +122,7 @@ def test_images_that_are_bad_or_gone_are_named(tab: Any, server: Server, tmp_pat
 
 def test_all_gpus_train_one_run_together(two_gpus: None, server: Server, tab: Any) -> None:
     """With two GPUs the form offers both; two processes train, pause, go on and stop as one."""
+    tab.set_default_timeout(300_000)  # three processes start, and give way to whatever else runs
     tab.get_by_text("Seed", exact=True).first.click()
     settled(tab)
     tab.get_by_label("Device", exact=True).first.click()
