@@ -9,6 +9,7 @@ from imaging.image import Image
 from imaging.planes import PLANES, Plane, plane_count, slice_image
 from imaging.windowing import Window
 from pipelines.export import NO_HU
+from pipelines.fuse_volume import FusedVolume
 from pipelines.hidden import sentence
 from pipelines.methods import Method
 from pipelines.volume_findings import finding_sentence
@@ -44,7 +45,7 @@ def scroll_view() -> None:
             left, right = st.container(key="stack-studies-planes").columns([10, 3], gap="small")
             with left:
                 _main(now, how)
-            with right:
+            with right, st.container(key="studies-small"):
                 for plane in (p for p in PLANES if p != now.plane):
                     _small(now, plane, how)
         else:
@@ -182,6 +183,26 @@ def _actions(now: Studies, how: Method) -> None:
         st.html(f"<span class='twf-nohu'>{escape(NO_HU)}</span>")
 
 
+def _go_to(fused: FusedVolume, sentences: list[str]) -> None:
+    """A menu of all findings; a choice turns to the slice where one loses most."""
+
+    def gone() -> None:
+        chosen = st.session_state["studies-finding"]
+        if chosen is None:
+            return
+        finding = fused.findings[chosen]
+        state.update(plane=fused.plane)
+        slices.move(
+            fused.plane, finding.worst, round(finding.region.row), round(finding.region.column)
+        )
+
+    st.selectbox(
+        "Go to", range(len(sentences)), index=None, key="studies-finding", on_change=gone,
+        format_func=lambda k: sentences[k], placeholder=f"Go to one of {len(sentences)}",
+        label_visibility="collapsed",
+    )  # fmt: skip
+
+
 def _warnings(now: Studies, how: Method) -> None:
     """What the images hide, and what was changed on the way here."""
     pair = cast(VolumePair, now.pair)
@@ -202,6 +223,8 @@ def _warnings(now: Studies, how: Method) -> None:
             icon=":material/person_alert:",
         )
     theme.section(title, "Bright regions only; dark findings and textures are not looked for.")
+    if fused is not None and fused.findings:
+        _go_to(fused, found)
     if found:
         more = len(found) - _MOST
         lines = [*found[:_MOST], *([f"{more} more, dimmed less."] if more > 0 else [])]

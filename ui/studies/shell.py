@@ -32,7 +32,7 @@ table.twf-series tr.twf-lost td {{color: {MUTED};}}
   padding: .5rem .9rem; font-size: .95rem;}}
 .twf-verdict.warn {{border-color: #f2c14e;}} .twf-verdict.bad {{border-color: #ff8f86;}}
 .twf-nohu {{color: #f0c37c; font-size: .88rem;}}
-[class*="st-key-studies-zone-"] [data-testid="stFileUploaderDropzone"] {{min-height: 6.5rem;
+[class*="st-key-studies-zone-"] [data-testid="stFileUploaderDropzone"] {{min-height: 7.6rem;
   border: 1px dashed {MUTED}; align-content: center; gap: .6rem 1rem; flex-wrap: wrap;}}
 [class*="st-key-studies-zone-"] [data-testid="stFileUploaderDropzone"]::before {{color: {TEXT};
   font-weight: 600; width: 100%;}}
@@ -40,6 +40,10 @@ table.twf-series tr.twf-lost td {{color: {MUTED};}}
   content: "Drop the CT series here";}}
 .st-key-studies-zone-mri [data-testid="stFileUploaderDropzone"]::before {{
   content: "Drop the MRI series here";}}
+@media (max-width: 1180px) {{ /* the small planes lie beside each other below the large one */
+  .st-key-studies-small {{flex-direction: row;}}
+  .st-key-studies-small > * {{flex: 1 1 0; min-width: 0;}}
+}}
 .twf-h.twf-ct {{color: {CT};}} .twf-h.twf-mri {{color: {MRI};}}
 </style>"""
 
