@@ -38,6 +38,12 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def resident() -> float:
+    """Memory that this process has now, MiB (Linux)."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
 @contextmanager
 def measured(what: str) -> Iterator[list[float]]:
     """Print wall and processor time of a step; the list gets the wall time."""
@@ -80,10 +86,10 @@ def main() -> int:
     with measured("pair by geometry"):
         pair = pair_volumes(ct, mri, "geometry")
     windows = volume_windows(pair)
-    before = peak()
+    seen = [resident()]
     with measured(f"fuse {options.slices} slices") as taken:
-        fused = fuse_volume(pair, method, windows)
-    extra = peak() - before
+        fused = fuse_volume(pair, method, windows, lambda _: seen.append(resident()))
+    extra = max(seen) - seen[0]
     with measured("NIfTI"):
         nifti_bytes(fused)
     with measured("DICOM"), tempfile.TemporaryDirectory() as folder:
