@@ -108,6 +108,9 @@ table.twf-tight th, table.twf-tight th.n {{white-space: normal; vertical-align: 
   width: 14rem !important; height: 3rem !important; background: none; border: 0 !important;}}
 .stApp:has({_EMPTY_RAIL}) [data-testid="stSidebarCollapseButton"] {{display: none;}}
 .stApp:has({_EMPTY_RAIL}) header[data-testid="stHeader"] {{padding-left: 14.5rem;}}
+@media (max-width: 1180px) {{ /* so that every page has its place in the menu at 1024 pixels */
+  [data-testid="stTopNavLink"] {{padding: 0 4px !important;}}
+}}
 @media (max-width: 1180px) {{ /* beside the rail two columns would be too narrow to read */
   [class*="st-key-stack-"] > div > [data-testid="stHorizontalBlock"],
   [class*="st-key-stack-"] > [data-testid="stHorizontalBlock"] {{flex-wrap: wrap;}}

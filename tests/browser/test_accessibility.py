@@ -9,9 +9,9 @@ from tests.browser.test_app_browser import settled
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 PLACES = (
-    "", "studies", "masks", "provenance", "what-if", "alignment", "compare", "batch", "train", "models",
-    "about", "lab?view=wavelet", "lab?view=pyramid", "lab?view=denoise", "lab?view=paint-a-mask",
-    "lab?view=mr-contrast", "lab?step=3", "lab?step=10",
+    "", "studies", "masks", "provenance", "what-if", "alignment", "compare", "batch", "train",
+    "models", "about", "lab?view=wavelet", "lab?view=pyramid", "lab?view=denoise",
+    "lab?view=paint-a-mask", "lab?view=mr-contrast", "lab?step=3", "lab?step=10",
 )  # fmt: skip
 
 COMMON = """
