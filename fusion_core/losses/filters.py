@@ -1,4 +1,4 @@
-"""The two linear filters every structural loss is made of: a Gaussian window and Sobel."""
+"""The linear filters every structural loss is made of: weighted windows and Sobel."""
 
 from functools import lru_cache
 from typing import Literal
@@ -11,6 +11,7 @@ WINDOW = 11
 SIGMA = 1.5
 
 Padding = Literal["replicate", "reflect", "zero"]
+Taps = tuple[float, ...]
 
 # Up to this side two dense band products beat a depthwise convolution. On a GPU they win for
 # longer and, unlike a convolution, never fall into TF32, which would drown small variances.
@@ -51,6 +52,33 @@ def gaussian_blur(maps: Tensor) -> Tensor:
         blurred = F.conv2d(maps, across.expand(channels, -1, -1, -1), groups=channels)
         blurred = F.conv2d(blurred, down.expand(channels, -1, -1, -1), groups=channels)
         return blurred.contiguous()
+
+
+def window_mean(maps: Tensor, taps: Taps, step: int = 1) -> Tensor:
+    """Weighted local means, separable, where the window lies wholly inside the image.
+
+    Args:
+        maps: (B, C, H, W).
+        taps: weights along either axis, an odd number; cut symmetrically to the largest odd number
+            that fits, and made to sum to 1 again.
+        step: keeps every `step`-th row and column.
+
+    Returns:
+        (B, C, ceil((H - kh + 1) / step), ceil((W - kw + 1) / step)).
+    """
+    height, width = maps.shape[-2:]
+    with torch.autocast(device_type=maps.device.type, enabled=False):
+        rows = _means_matrix(height, taps, step, maps.dtype, maps.device)
+        columns = _means_matrix(width, taps, step, maps.dtype, maps.device)
+        return rows @ (maps @ columns.T)
+
+
+@lru_cache(maxsize=16)
+def gaussian_taps(size: int) -> Taps:
+    """Gaussian weights of an odd number of taps, sigma a fifth of it; they sum to 1."""
+    offsets = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
+    weights = torch.exp(-(offsets**2) / (2 * (size / 5) ** 2))
+    return tuple((weights / weights.sum()).tolist())
 
 
 def sobel(image: Tensor, padding: Padding) -> tuple[Tensor, Tensor]:
@@ -97,4 +125,20 @@ def _band_matrix(side: int, dtype: torch.dtype, device: torch.device) -> Tensor:
         matrix = torch.zeros(rows, side, dtype=torch.float64)
         columns = torch.arange(rows)[:, None] + torch.arange(len(taps))
         matrix.scatter_(1, columns, taps.expand(rows, -1))
+        return matrix.to(device=device, dtype=dtype)
+
+
+@lru_cache(maxsize=128)
+def _means_matrix(
+    side: int, taps: Taps, step: int, dtype: torch.dtype, device: torch.device
+) -> Tensor:
+    """Row i holds the taps from column i * step on, as many of them as fit into the side."""
+    with torch.inference_mode(False):
+        size = min(len(taps), side - 1 + side % 2)
+        cut = (len(taps) - size) // 2
+        weights = torch.tensor(taps[cut : cut + size], dtype=torch.float64)
+        rows = torch.arange(0, side - size + 1, step)
+        matrix = torch.zeros(len(rows), side, dtype=torch.float64)
+        columns = rows[:, None] + torch.arange(size)
+        matrix.scatter_(1, columns, (weights / weights.sum()).expand(len(rows), -1))
         return matrix.to(device=device, dtype=dtype)

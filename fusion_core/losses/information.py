@@ -25,6 +25,19 @@ def normalised_mutual_information(image: Tensor, sources: Tensor) -> Tensor:
     return (2 * shared / (rows + columns + 1e-8)).to(image.dtype)
 
 
+def conditional_entropy(image: Tensor, sources: Tensor) -> Tensor:
+    """What is left unknown of each source where the image is known, nats, (B, S); at least 0.
+
+    That is the source's entropy, which the image does not change, less their mutual information.
+
+    Args:
+        image: (B, 1, H, W), nominally in [0, 1].
+        sources: (B, S, H, W) in [0, 1].
+    """
+    joint = soft_joint_histogram(image, sources)
+    return (_entropy(joint.flatten(-2)) - _entropy(joint.sum(dim=-1))).to(image.dtype)
+
+
 def soft_joint_histogram(image: Tensor, sources: Tensor) -> Tensor:
     """Joint probabilities of soft bins, (B, S, 32, 32) float64: rows image, columns source.
 

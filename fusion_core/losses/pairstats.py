@@ -6,10 +6,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from fusion_core.losses.filters import Padding, gaussian_blur, sobel
+from fusion_core.losses.filters import Padding, gaussian_blur, sobel, window_mean
 
 C1 = 0.01**2
 C2 = 0.03**2
+
+_UNIFORM = (1 / 7,) * 7
+_UNBIASED = 49 / 48  # sample over population variance of the 7 x 7 window
 
 # Squared magnitudes below this count as flat: the magnitude stays exact to float32 and the
 # square root keeps a finite gradient (zero) on a constant image.
@@ -86,16 +89,35 @@ class PairStats:
 
         Reference: Wang et al. 2004, doi:10.1109/TIP.2003.819861.
         """
-        stacked = torch.cat([self.fused, self.fused.square(), self.fused * self.sources], dim=1)
-        blurred = gaussian_blur(stacked)
-        mean, square, product = blurred[:, :1], blurred[:, 1:2], blurred[:, 2:]
-        source = self.source_moments
-        mean_product, mean_square = mean * source.mean, mean.square()
-        luminance = (2 * mean_product + C1) / (mean_square + source.mean.square() + C1)
-        structure = (2 * (product - mean_product) + C2) / (
-            square - mean_square + source.variance + C2
-        )
-        return luminance * structure
+        return _similarity(gaussian_blur(self._products), self.source_moments)
+
+    @cached_property
+    def uniform_ssim_maps(self) -> Tensor:
+        """Structural similarity as the metric SSIM_Avg has it, (B, 2, h, w).
+
+        The window is uniform, 7 x 7, with sample covariance, where it fits.
+        """
+        with torch.no_grad():
+            means = window_mean(torch.cat([self.sources, self.sources.square()], 1), _UNIFORM)
+            mean, square = means[:, :2], means[:, 2:]
+            source = SourceMoments(mean, _UNBIASED * (square - mean.square()).clamp_min(0))
+        return _similarity(window_mean(self._products, _UNIFORM), source, _UNBIASED)
+
+    @property
+    def _products(self) -> Tensor:
+        """The fused image, its square, and its products with both sources, (B, 4, H, W)."""
+        return torch.cat([self.fused, self.fused.square(), self.fused * self.sources], dim=1)
+
+
+def _similarity(means: Tensor, source: SourceMoments, factor: float = 1.0) -> Tensor:
+    """SSIM from the local means of `PairStats._products`; the factor corrects (co)variances."""
+    mean, square, product = means[:, :1], means[:, 1:2], means[:, 2:]
+    mean_product, mean_square = mean * source.mean, mean.square()
+    luminance = (2 * mean_product + C1) / (mean_square + source.mean.square() + C1)
+    structure = (2 * factor * (product - mean_product) + C2) / (
+        factor * (square - mean_square) + source.variance + C2
+    )
+    return luminance * structure
 
 
 def _gradients(image: Tensor, padding: Padding) -> Gradients:

@@ -10,8 +10,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from fusion_core.losses.information import normalised_mutual_information
+from fusion_core.losses.information import conditional_entropy, normalised_mutual_information
 from fusion_core.losses.pairstats import PairStats, norm
+from fusion_core.losses.perception import information_fidelity
+from fusion_core.losses.perception import visible_difference as seen_difference
 
 # Below this variance an image counts as constant and correlates with nothing. It stands for a
 # standard deviation of a quarter of a grey level, and bounds the gradient of a correlation.
@@ -19,6 +21,8 @@ _CONSTANT = 1e-6
 
 # Half a grey level: what edge_quality takes for no gradient at all.
 _NO_EDGE = 0.5 / 255
+# Keeps the slope of the geometric mean in `fidelity` bounded where a source is wholly lost.
+_LOST = 0.01
 # Rounds the corner of minimum / maximum where the two strengths are equal.
 _ROUNDING = 0.02
 
@@ -60,6 +64,14 @@ def weighted_ssim(
     ct_weight = variance[:, :1] / (variance.sum(dim=1, keepdim=True) + 1e-6)
     weights = torch.cat([ct_weight, 1 - ct_weight], dim=1)
     return 1 - (weights * s.ssim_maps).sum(dim=1).mean(dim=(1, 2))
+
+
+def uniform_ssim(
+    fused: Tensor, ct: Tensor, mri: Tensor, *, stats: PairStats | None = None
+) -> Tensor:
+    """One minus the metric SSIM_Avg: uniform 7 x 7 window, mean over both sources, in [0, 2]."""
+    s = stats or PairStats(fused, ct, mri)
+    return 1 - s.uniform_ssim_maps.mean(dim=(1, 2, 3))
 
 
 def gradient(fused: Tensor, ct: Tensor, mri: Tensor, *, stats: PairStats | None = None) -> Tensor:
@@ -120,6 +132,40 @@ def information(
     """
     s = stats or PairStats(fused, ct, mri)
     return 1 - normalised_mutual_information(s.fused, s.sources).mean(dim=1)
+
+
+def unexplained(
+    fused: Tensor, ct: Tensor, mri: Tensor, *, stats: PairStats | None = None
+) -> Tensor:
+    """Entropy of a source where the fused image is known, nats, mean over sources, from 0 on.
+
+    It falls by what the metric MI_Avg rises, up to its 32 soft bins.
+    """
+    s = stats or PairStats(fused, ct, mri)
+    return conditional_entropy(s.fused, s.sources).mean(dim=1)
+
+
+def fidelity(fused: Tensor, ct: Tensor, mri: Tensor, *, stats: PairStats | None = None) -> Tensor:
+    """Two minus twice the geometric mean of the visual information fidelity with either source.
+
+    Where both are kept alike this is two minus the metric VIF. The sum itself would be won by a
+    copy of one source, so a model trained on it forgets the other.
+
+    Reference: Sheikh & Bovik 2006, doi:10.1109/TIP.2005.859378.
+    """
+    s = stats or PairStats(fused, ct, mri)
+    kept = information_fidelity(s.fused, s.sources)
+    return 2 - 2 * ((kept.prod(dim=1) + _LOST**2).sqrt() - _LOST)
+
+
+def visible_difference(
+    fused: Tensor, ct: Tensor, mri: Tensor, *, stats: PairStats | None = None
+) -> Tensor:
+    """The metric Qcv / 1000: differences that an eye sees, weighted by the sources' edges.
+
+    Reference: Chen & Varshney 2007, doi:10.1016/j.inffus.2005.10.001.
+    """
+    return seen_difference(stats or PairStats(fused, ct, mri))
 
 
 def scd(fused: Tensor, ct: Tensor, mri: Tensor, *, stats: PairStats | None = None) -> Tensor:
@@ -195,4 +241,8 @@ TERMS: dict[str, Term] = {
     "scd": scd,
     "edge_quality": edge_quality,
     "range": value_range,
+    "uniform_ssim": uniform_ssim,
+    "fidelity": fidelity,
+    "visible_difference": visible_difference,
+    "unexplained": unexplained,
 }
