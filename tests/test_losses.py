@@ -9,7 +9,16 @@ import torch.nn.functional as F
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
-from fusion_core.losses import DEFAULT, LOSSES, MEDICAL, STANDARD, TERMS, FusionLoss, PairStats
+from fusion_core.losses import (
+    DEFAULT,
+    LOSSES,
+    MEDICAL,
+    SALIENCY,
+    STANDARD,
+    TERMS,
+    FusionLoss,
+    PairStats,
+)
 from fusion_core.losses.filters import gaussian_blur, sobel, window_size
 from fusion_core.losses.information import soft_joint_histogram
 
@@ -269,8 +278,9 @@ def test_named_weights() -> None:
     """The named losses have the published weights."""
     assert STANDARD == {"mse": 1, "ssim": 2, "gradient": 1}
     assert MEDICAL == {"mse": 0.5, "ssim": 3, "gradient": 2, "edge": 0.5, "information": 0.3}
-    assert set(DEFAULT) <= set(TERMS)
-    assert {"standard": STANDARD, "medical": MEDICAL, "default": DEFAULT} == LOSSES
+    assert set(DEFAULT) | set(SALIENCY) <= set(TERMS)
+    named = {"standard": STANDARD, "medical": MEDICAL, "default": DEFAULT, "saliency": SALIENCY}
+    assert named == LOSSES
 
 
 def test_bad_weights_and_shapes_say_what_is_wrong() -> None:

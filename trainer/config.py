@@ -7,7 +7,7 @@ from typing import Any, cast, get_args, get_type_hints
 from fusion_core.architectures import ARCHITECTURES as MODELS
 from fusion_core.architectures import RESNET, ModelConfig, from_dict, to_dict
 from fusion_core.baseline import ResNetConfig
-from fusion_core.losses import DEFAULT, LOSSES, MEDICAL, STANDARD, FusionLoss
+from fusion_core.losses import DEFAULT, LOSSES, MEDICAL, SALIENCY, STANDARD, FusionLoss
 from fusion_core.model import FusionConfig
 from fusion_core.wavelets import MODES
 from pipelines.extensions import ExtensionFile, is_loaded
@@ -386,13 +386,26 @@ PRESETS: dict[str, TrainConfig] = {
     "default": TrainConfig(
         model=MODELS["default"],
         loss=dict(DEFAULT),
-        epochs=100,
+        epochs=120,
+        batch_size=4,
+        learning_rate=3e-3,
         scheduler="cosine",
+        warmup_epochs=2.0,
         clip_norm=1.0,
         crop=128,
         flip="both",
     ),
 }
-PRESETS[RESNET] = replace(PRESETS["default"], model=MODELS[RESNET])
-"""``seed``: the published table; ``medical``: its advanced example; ``default``: our own;
-``resnet``: the deep baseline under the loss and schedule of ``default``."""
+PRESETS["default-lite"] = replace(PRESETS["default"], model=MODELS["default-lite"])
+PRESETS[RESNET] = replace(
+    PRESETS["default"],
+    model=MODELS[RESNET],
+    loss=dict(SALIENCY),
+    epochs=100,
+    batch_size=8,
+    learning_rate=1e-3,
+    warmup_epochs=0.0,
+)
+"""``seed``: the published table; ``medical``: its advanced example; ``default`` and
+``default-lite``: our own; ``resnet``: the deep baseline, under the loss and schedule of the first
+``default``."""

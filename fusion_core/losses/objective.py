@@ -1,4 +1,4 @@
-"""Weighted sums of loss terms, and the three that are named."""
+"""Weighted sums of loss terms, and those that are named."""
 
 import math
 from collections.abc import Mapping
@@ -19,6 +19,16 @@ MEDICAL: dict[str, float] = {
     "information": 0.3,
 }
 DEFAULT: dict[str, float] = {
+    "uniform_ssim": 20.0,
+    "fidelity": 2.4,
+    "edge_quality": 10.0,
+    "scd": 2.4,
+    "visible_difference": 0.15,
+    "edge": 0.5,
+    "artefact": 2.0,
+    "unexplained": 0.2,
+}
+SALIENCY: dict[str, float] = {
     "max_intensity": 1.0,
     "ssim": 1.0,
     "weighted_ssim": 1.0,
@@ -31,6 +41,7 @@ LOSSES: dict[str, dict[str, float]] = {
     "standard": STANDARD,
     "medical": MEDICAL,
     "default": DEFAULT,
+    "saliency": SALIENCY,
 }
 
 
