@@ -386,7 +386,7 @@ PRESETS: dict[str, TrainConfig] = {
     "default": TrainConfig(
         model=MODELS["default"],
         loss=dict(DEFAULT),
-        epochs=120,
+        epochs=100,
         batch_size=4,
         learning_rate=3e-3,
         scheduler="cosine",
@@ -401,7 +401,6 @@ PRESETS[RESNET] = replace(
     PRESETS["default"],
     model=MODELS[RESNET],
     loss=dict(SALIENCY),
-    epochs=100,
     batch_size=8,
     learning_rate=1e-3,
     warmup_epochs=0.0,

@@ -19,14 +19,12 @@ MEDICAL: dict[str, float] = {
     "information": 0.3,
 }
 DEFAULT: dict[str, float] = {
-    "uniform_ssim": 20.0,
-    "fidelity": 2.4,
-    "edge_quality": 10.0,
-    "scd": 2.4,
-    "visible_difference": 0.15,
-    "edge": 0.5,
+    "uniform_ssim": 22.0,
+    "fidelity": 4.0,
+    "edge_quality": 14.0,
+    "scd": 4.0,
     "artefact": 2.0,
-    "unexplained": 0.2,
+    "unexplained": 0.3,
 }
 SALIENCY: dict[str, float] = {
     "max_intensity": 1.0,
