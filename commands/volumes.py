@@ -71,7 +71,8 @@ def add_one_pair(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--format", choices=(PNG, NIFTI, DICOM), help="default: by the ending")
     group.add_argument(
         "--for-pacs", action="store_true",
-        help="DICOM files keep the patient's ID and the study of the CT; asks first",
+        help="DICOM files name the patient (ID, name, birth date, sex) and the study of the CT; "
+        "asks first",
     )  # fmt: skip
     group.add_argument("--yes", action="store_true", help="answer that question with yes")
 
