@@ -5,39 +5,25 @@ from numpy.typing import NDArray
 
 from imaging.errors import InputError
 from imaging.volume import Volume
-from imaging.windowing import BODY_HU, PRESETS, Window
+from imaging.windowing import BODY_HU, BODY_SHARE, PRESETS, Window
 
 MOST_SAMPLES = 2_000_000
 """Samples of a volume from which thresholds and percentiles are taken at most."""
 
 _HEAD = ("HEAD", "BRAIN", "SKULL", "ORBIT", "")
-_BINS = 256
 
 
 def body_threshold(volume: Volume) -> float:
-    """The value above which a sample belongs to the body.
+    """The value above which a sample belongs to the body, as for images: see BODY_SHARE.
 
-    -500 for HU. Else Otsu's threshold between background and body, lowered to the background's
-    mean and five standard deviations where that is less, so that dark tissue stays inside.
-
-    Reference: Otsu 1979, doi:10.1109/TSMC.1979.4310076.
+    -500 for HU. A threshold between two classes (Otsu) is no help for the rest: where fat is
+    bright, it takes dark muscle for the background.
     """
     if volume.unit == "HU":
         return BODY_HU
     values = _sample(volume)
-    low, high = float(values.min()), float(np.percentile(values, 99.9))
-    if high <= low:
-        return low
-    counts, edges = np.histogram(np.clip(values, low, high), _BINS, (low, high))
-    middle = (edges[:-1] + edges[1:]) / 2
-    below = np.cumsum(counts).astype(np.float64)
-    above = below[-1] - below
-    mass = np.cumsum(counts * middle)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        between = below * above * (mass / below - (mass[-1] - mass) / above) ** 2
-    otsu = float(edges[1 + int(np.argmax(np.nan_to_num(between[:-1])))])
-    background = values[values <= otsu]
-    return min(otsu, float(background.mean() + 5 * background.std()))
+    low = float(values.min())
+    return low + BODY_SHARE * (float(np.percentile(values, 99)) - low)
 
 
 def body_mask(volume: Volume) -> NDArray[np.bool_]:

@@ -255,3 +255,6 @@ def test_a_real_pair_of_series(shared: Path) -> None:
     assert ct.origin.frame_of_reference == mr.origin.frame_of_reference
     assert same_patient(ct.origin, mr.origin) == "yes"
     assert ct.spacing == pytest.approx((3.27, 0.976562, 0.976562))
+    muscle = float(np.median(mr.voxels[29, 70:90, 80:100]))
+    low, high = percentile_window(mr).limits  # fat is bright in T1, and muscle is no background
+    assert low + 0.1 * (high - low) < muscle < high
