@@ -140,11 +140,17 @@ def read_settings(kind: type[S], values: Mapping[str, Any]) -> S:
     return kind(**values)
 
 
-def _deep(levels: int, widths: tuple[int, ...] = (16, 16), bounded: bool = False) -> FusionConfig:
+def _deep(
+    levels: int,
+    widths: tuple[int, ...] = (16, 16),
+    dilations: tuple[int, ...] = (),
+    bounded: bool = False,
+) -> FusionConfig:
     return FusionConfig(
         levels=levels,
         mask_inputs="all",
         widths=widths,
+        dilations=dilations,
         gating="independent",
         bounded=bounded,
         gate_start=1.0,
@@ -155,8 +161,8 @@ PRESETS: dict[str, FusionConfig] = {
     "seed": FusionConfig(),
     "seed-2m": FusionConfig(widths=(468, 468)),
     "medical": FusionConfig(wavelet="db4", levels=2),
-    "default": _deep(1, widths=(32, 32, 32), bounded=True),
-    "default-lite": _deep(1, widths=(24, 24), bounded=True),
+    "default": _deep(1, widths=(32, 32, 32), dilations=(1, 2, 4, 1), bounded=True),
+    "default-lite": _deep(1, widths=(24, 24), dilations=(1, 2, 1), bounded=True),
     "deep-1": _deep(1),
     "deep-2": _deep(2),
     "deep": _deep(3),
