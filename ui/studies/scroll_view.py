@@ -5,7 +5,6 @@ from typing import cast
 
 import streamlit as st
 
-from imaging.image import Image
 from imaging.planes import PLANES, Plane, plane_count, slice_image
 from imaging.windowing import Window
 from pipelines.export import NO_HU
@@ -112,7 +111,7 @@ def _main(now: Studies, how: Method) -> None:
         _take_windows(viewer_state(key).windows)
 
     viewer(
-        panels, key=key, height=MAIN, blend=(0, 1), spacing=ct.spacing, orientation=_letters(ct),
+        panels, key=key, height=MAIN, blend=(0, 1), spacing=ct.spacing, orientation=ct.orientation,
         marked=(row, column), stack=Stack(index, plane_count(pair.grid, plane), f"{plane} slice"),
         presets={"ct": presets(pair.ct), "mri": presets(pair.mri)},
         on_slice=turned, on_pick=picked, on_windows=windowed,
@@ -136,14 +135,10 @@ def _small(now: Studies, plane: Plane, how: Method) -> None:
             slices.move(plane, slices.at(state.get(), plane)[0], *pick)
 
     viewer(
-        [panel], key=key, height=SMALL, spacing=place.spacing, orientation=_letters(place),
+        [panel], key=key, height=SMALL, spacing=place.spacing, orientation=place.orientation,
         marked=(row, column), stack=Stack(index, plane_count(pair.grid, plane)), bare=True,
         on_slice=turned, on_pick=picked,
     )  # fmt: skip
-
-
-def _letters(image: Image) -> tuple[str, str, str, str] | None:
-    return image.orientation
 
 
 def _take_windows(chosen: object) -> None:
@@ -207,14 +202,13 @@ def _warnings(now: Studies, how: Method) -> None:
     """What the images hide, and what was changed on the way here."""
     pair = cast(VolumePair, now.pair)
     fused = slices.whole(now, how)
-    has_mm = True
     if fused is not None:
-        found = [finding_sentence(f, fused.plane, has_mm) for f in fused.findings]
+        found = [finding_sentence(f, fused.plane) for f in fused.findings]
         title, none = "What the fused volume hides", "No bright region is dimmed by 30 % or more."
         notes = fused.notes
     else:
         slice_ = slices.fused_slice(now, now.plane, slices.at(now, now.plane)[0], how)
-        found = [sentence(region, has_mm) for region in slices.hidden_in(slice_)]
+        found = [sentence(region) for region in slices.hidden_in(slice_)]
         title, none = "What this fused slice hides", "No bright region of it is dimmed by 30 %."
         notes = slice_.notes
     if pair.same_patient == "no":
