@@ -134,6 +134,10 @@ def test_from_upload_to_a_registered_scrolled_and_fused_volume() -> None:
     finished(press(app, "studies-fuse"))
     fused = held(app).fused
     assert fused is not None
+    by_key(app.button_group, "studies-scope").set_value("Whole volume").run()
+    entries = [entry.label for entry in app.get("download_button")]
+    assert "DICOM series (ZIP), de-identified" in entries
+    assert "Volume (NIfTI)" in entries
     shown8 = fused.picture("axial", 8)
     assert np.abs(shown8.astype(int) - now.fused8).max() <= 1
     assert "What the fused volume hides" in words(app)

@@ -19,6 +19,7 @@ from ui.viewer import SEQUENTIAL
 
 SLICE, VOLUME = "Shown slice", "Whole volume"
 WASH = 0.5
+_SCOPE = "twf_studies_scope"
 _ASKED, _SAID = "twf_studies_pacs", "twf_studies_pacs_error"
 KEEPS = (
     "For PACS keeps the patient's name, number, birth date and sex and the study of the CT, so "
@@ -42,13 +43,16 @@ def export_menu(now: Studies, how: Method) -> None:
     """The Export button with its menu."""
     with st.popover("Export", icon=":material/download:", width="content"):
         st.caption(f"{NO_HU} Every file says so, and how it was made.")
-        kept = st.session_state.get("twf_studies_scope", SLICE)
-        st.session_state["studies-scope"] = kept
-        scope = st.segmented_control(
+        scope = st.session_state.get(_SCOPE, SLICE)
+        st.session_state["studies-scope"] = scope
+
+        def scoped() -> None:
+            st.session_state[_SCOPE] = st.session_state["studies-scope"]
+
+        st.segmented_control(
             "What", (SLICE, VOLUME), key="studies-scope", required=True, width="stretch",
-            label_visibility="collapsed",
+            label_visibility="collapsed", on_change=scoped,
         )  # fmt: skip
-        st.session_state["twf_studies_scope"] = scope
         if scope == VOLUME and slices.whole(now, how) is None:
             st.info("Fuse all slices first, with the method and windows that are shown.")
         elif scope == VOLUME:
