@@ -60,7 +60,7 @@ def _welcome() -> None:
 def _zone(slot: Slot) -> None:
     now = state.get()
     label = LABELS[slot]
-    key = f"studies-{slot}-{now.round}"
+    key = now.zone(slot)
 
     def changed() -> None:
         st.session_state[_NEW] = (slot, list(st.session_state.get(key) or []))
@@ -82,7 +82,7 @@ def _zone(slot: Slot) -> None:
 def _found(slot: Slot, drop: Drop) -> None:
     now = state.get()
     taken = [pick.index for pick in now.picks.values() if pick.zone == slot]
-    if drop.demo is None and not st.session_state.get(f"studies-{slot}-{now.round}"):
+    if drop.demo is None and not st.session_state.get(now.zone(slot)):
         st.caption(f"In use: {taking.dropped(drop)}.")
     if drop.study.series:
         st.html(taking.series_table(drop, taken))
@@ -189,7 +189,9 @@ def _take_new() -> None:
             drop = taking.take([(file.name, file.getvalue()) for file in files])
     except Exception as error:
         kept = " What was there before is still in use." if slot in now.drops else ""
-        state.update(problems=problems | {slot: f"{explain(error)}{kept}"})
+        emptied = now.emptied | {slot: now.emptied.get(slot, 0) + 1}
+        problems = problems | {slot: f"{explain(error)}{kept}"}
+        state.update(problems=problems, emptied=emptied)
         return
     finally:
         place.empty()

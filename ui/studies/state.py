@@ -61,6 +61,7 @@ class Studies:
         picks: the series chosen for CT and MRI.
         problems: a sentence per zone, or for "work", about what could not be used.
         round: counts whole new beginnings; drop zones are empty after each.
+        emptied: by zone, how often files could not be used; the zone is empty after each.
         volumes: the chosen series as they were read.
         read: what `volumes` were read from.
         align, onto, interpolation: how the next alignment is to be done.
@@ -80,6 +81,7 @@ class Studies:
     picks: dict[Slot, Pick] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     round: int = 0
+    emptied: dict[Slot, int] = field(default_factory=dict)
     volumes: tuple[Volume, Volume] | None = None
     read: tuple[Pick, Pick] | None = None
     align: Align = "rigid"
@@ -94,6 +96,10 @@ class Studies:
     others: bool = True
     fused: FusedVolume | None = None
     works: Work[Keep] | None = None
+
+    def zone(self, slot: Slot) -> str:
+        """The widget key of a drop zone."""
+        return f"studies-{slot}-{self.round}-{self.emptied.get(slot, 0)}"
 
     def series(self, slot: Slot) -> Series | None:
         """The series chosen for a slot; None before there is one."""
