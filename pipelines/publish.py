@@ -92,11 +92,10 @@ def model_card(
         f"| schedule | {training.get('optimizer')}, rate {training.get('learning_rate'):g}, "
         f"{training.get('scheduler')}, batch {training.get('batch_size')}, "
         f"{training.get('epochs')} epochs, seed {training.get('seed')} |",
-        f"| weights taken from | epoch {metadata.get('epoch')}, the lowest validation loss |",
+        f"| weights taken from | epoch {metadata.get('epoch')}, the lowest {best_by(metadata)} |",
         f"| trained on | {data.get('train_pairs')} pairs of patients "
         f"{', '.join(data.get('train_patients', []))} |",
-        f"| validated on | {data.get('val_pairs')} pairs of patients "
-        f"{', '.join(data.get('val_patients', []))} |",
+        _validated(data),
         f"| SHA-256 | `{sha256}` |",
     ]
     text = f"# {metadata['name']}\n\n{metadata['summary']}\n\n| | |\n|---|---|\n"
@@ -180,3 +179,14 @@ def _by_patient(scores: Sequence[Score]) -> str:
         for row in shown
     ]
     return f"\n{patient_note(len(names))}\n\n" + "\n".join(lines) + "\n"
+
+
+def best_by(metadata: Mapping[str, Any]) -> str:
+    """What was smallest in the epoch that the weights are from: "validation loss", say."""
+    return str(metadata.get("best_by") or "validation loss")
+
+
+def _validated(data: Mapping[str, Any]) -> str:
+    pairs = data.get("val_pairs")
+    patients = ", ".join(data.get("val_patients", []))
+    return f"| validated on | {f'{pairs} pairs of patients {patients}' if pairs else 'nothing'} |"

@@ -7,7 +7,7 @@ from typing import Any, cast, get_args, get_type_hints
 from fusion_core.architectures import ARCHITECTURES as MODELS
 from fusion_core.architectures import RESNET, ModelConfig, from_dict, to_dict
 from fusion_core.baseline import ResNetConfig
-from fusion_core.losses import DEFAULT, LOSSES, MEDICAL, SALIENCY, STANDARD, FusionLoss
+from fusion_core.losses import DEFAULT, LOSSES, MEDICAL, STANDARD, FusionLoss
 from fusion_core.model import FusionConfig
 from fusion_core.wavelets import MODES
 from pipelines.extensions import ExtensionFile, is_loaded
@@ -210,7 +210,8 @@ class TrainConfig:
 
         Args:
             values: setting -> value. The model's own settings (``wavelet``, ``levels``, ...) may
-                stand beside the others; they change the model that is there or is named.
+                stand beside the others; they change the model that is there or is named. Other
+                ``widths`` without ``dilations`` of their own have none.
 
         Raises:
             ValueError: a key is unknown or a value is out of range.
@@ -224,6 +225,8 @@ class TrainConfig:
         own = {n: v for n, v in values.items() if n not in of_model}
         if of_model:
             valid = {n: checked(OPTIONS[n], v) for n, v in of_model.items()}
+            if "widths" in valid:  # dilations are of the layers that the widths replace
+                valid.setdefault("dilations", ())
             own["model"] = _changed_model(_as_model(own.get("model", self.model)), valid)
         return replace(self, **own)
 
@@ -397,14 +400,7 @@ PRESETS: dict[str, TrainConfig] = {
     ),
 }
 PRESETS["default-lite"] = replace(PRESETS["default"], model=MODELS["default-lite"])
-PRESETS[RESNET] = replace(
-    PRESETS["default"],
-    model=MODELS[RESNET],
-    loss=dict(SALIENCY),
-    batch_size=8,
-    learning_rate=1e-3,
-    warmup_epochs=0.0,
-)
+PRESETS[RESNET] = replace(PRESETS["default"], model=MODELS[RESNET])
 """``seed``: the published table; ``medical``: its advanced example; ``default`` and
-``default-lite``: our own; ``resnet``: the deep baseline, under the loss and schedule of the first
+``default-lite``: our own; ``resnet``: the deep baseline, under the loss and schedule of
 ``default``."""

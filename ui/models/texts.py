@@ -7,7 +7,7 @@ from typing import Any
 from fusion_core.checkpoint import Checkpoint
 from fusion_core.metrics import METRICS, Metric
 from fusion_core.model import FusionConfig
-from pipelines.publish import CARD_METRICS, USE
+from pipelines.publish import CARD_METRICS, USE, best_by
 from pipelines.scores import Interval, Score, patient_note
 from pipelines.statistics import MIN_PATIENTS
 
@@ -39,7 +39,8 @@ def facts(checkpoint: Checkpoint) -> dict[str, str]:
             patients = ", ".join(map(str, data.get(f"{key}_patients", []))) or "unknown"
             found[title] = f"{pairs} pairs of patients {patients}"
     if checkpoint.metadata.get("epoch"):
-        found["Weights from"] = f"epoch {checkpoint.metadata['epoch']}, the lowest validation loss"
+        best = best_by(checkpoint.metadata)
+        found["Weights from"] = f"epoch {checkpoint.metadata['epoch']}, the lowest {best}"
     return found
 
 
