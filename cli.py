@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from commands import clinical, compare, images, models, study, training, volumes
+from commands.leave import leave
 from commands.shared import BAD_INPUT, DONE, STOPPED
 
 
@@ -68,4 +69,4 @@ def _sentence(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -108,3 +108,17 @@ def test_processes_of_one_machine_meet_on_its_loopback(
     monkeypatch.setattr(dist, "get_world_size", lambda: 2)
     with join(torch.device("cpu")):
         assert os.environ.get("GLOO_SOCKET_IFNAME") == expected
+
+
+@pytest.mark.parametrize(("world", "after"), [("1", "said\nlate\n"), ("2", "said\n")])
+def test_a_launched_process_ends_at_once(world: str, after: str) -> None:
+    """Under torchrun what was said is out and nothing else runs; the exit code is the given one."""
+    code = (
+        "import atexit; from commands.leave import leave; "
+        "atexit.register(print, 'late'); print('said'); leave(3)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"WORLD_SIZE": world},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (3, after)

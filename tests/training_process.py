@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+from commands.leave import leave
 from tests.training_data import tiny_config, tiny_data
 from trainer.config import parse_option
 from trainer.loop import train
@@ -35,6 +36,7 @@ def _kill_before_rename(target: Path) -> None:
 
 def main() -> None:
     """Train, from the start or from where the run was left."""
+    faulthandler.enable()  # a process that aborts says where
     if seconds := os.environ.get("TWF_TEST_SECONDS"):
         faulthandler.dump_traceback_later(float(seconds), exit=True)
     run_dir, mode, *words = sys.argv[1:]
@@ -50,3 +52,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave(0)
