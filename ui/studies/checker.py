@@ -13,6 +13,7 @@ from imaging.windowing import PRESETS, Window
 from ui.studies.preview import laid
 from ui.studies.state import Studies
 from ui.viewer import Panel, Preset, Stack, viewer, viewer_state
+from ui.windows import shown_unit
 
 HEIGHT = 430
 MODES = {"checker": "Checker", "swipe": "Swipe", "flicker": "Flicker"}
@@ -114,10 +115,9 @@ def place_controls(grid: Volume, key: str) -> tuple[Plane, int, str]:
 
 def source_panel(title: str, role: str, image: Image, window: Window) -> Panel:
     """A source in its own unit under a window."""
-    unit = image.unit if image.unit != "grey" else "grey value"
     fine = image.value_range[1] - image.value_range[0] < 100
     return Panel.from_values(
-        title, image.pixels, unit, role, ramp(window), decimals=None if fine else 0
+        title, image.pixels, shown_unit(image), role, ramp(window), decimals=None if fine else 0
     )
 
 
