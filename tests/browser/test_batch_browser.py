@@ -53,10 +53,10 @@ def upload(page: Any, files: dict[str, bytes]) -> None:
     page.get_by_role("button", name="Start batch").click()  # once the upload has enabled it
 
 
-def heads(count: int) -> dict[str, bytes]:
-    """Small synthetic pairs by path in a zip; from the sixth on they are the first ones again."""
+def heads(count: int, size: int = 96) -> dict[str, bytes]:
+    """Synthetic pairs by path in a zip; from the sixth on they are the first ones again."""
     files = {}
-    drawn = [png_pair(96, seed) for seed in range(min(count, 5))]
+    drawn = [png_pair(size, seed) for seed in range(min(count, 5))]
     for number in range(count):
         ct, mri = drawn[number % len(drawn)]
         files |= {f"set/CT/{number:03d}.png": ct, f"set/MRI/{number:03d}.png": mri}
@@ -92,7 +92,7 @@ def test_an_uploaded_zip_comes_back_fused(tab: Any, batches_folder: Path, tmp_pa
 
 def test_a_batch_outlives_reload_cancel_and_a_killed_server(tab: Any, server: Server) -> None:
     """It is found after a reload, stops, goes on, and after kill -9 is resumed to its end."""
-    upload(tab, heads(150))
+    upload(tab, heads(400, 256))  # work enough to be interrupted twice on a fast machine
     done = "+document.querySelector('.twf-tiles[data-pairs]')?.dataset.pairs"
     tab.wait_for_function(f"{done} >= 2")
     tab.locator(".twf-thumbs img").first.wait_for()
@@ -109,7 +109,7 @@ def test_a_batch_outlives_reload_cancel_and_a_killed_server(tab: Any, server: Se
     tab.get_by_text("The program ended while this batch was under way").wait_for()
     settled(tab)
     tab.get_by_role("button", name="Resume").click()
-    tab.get_by_text(re.compile("Done: 150 of 150 pairs fused; .* passed over")).wait_for()
+    tab.get_by_text(re.compile("Done: 400 of 400 pairs fused; .* passed over")).wait_for()
     assert tab.get_by_test_id("stAlert").count() == 0
 
 
