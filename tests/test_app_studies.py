@@ -61,10 +61,9 @@ def press(app: AppTest, key: str) -> AppTest:
 
 
 def finished(app: AppTest) -> AppTest:
-    """Wait for the work in the background and show what it made."""
-    work = held(app).works
-    assert work is not None
-    assert work.wait(LONG)
+    """Wait for the work in the background, which a quick one has left by now; show its result."""
+    if work := held(app).works:
+        assert work.wait(LONG)
     app.run()
     assert not app.exception
     return app
