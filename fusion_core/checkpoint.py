@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import pickle
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -50,6 +51,14 @@ class Checkpoint:
     metadata: dict[str, Any]
     sha256: str
     path: Path
+
+
+NAME_RULE = "up to 60 letters, digits, - and _, with single dots between them"
+
+
+def is_name(name: str) -> bool:
+    """Whether a checkpoint can be called so, by :data:`NAME_RULE`; no name is a path."""
+    return len(name) <= 60 and re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", name) is not None
 
 
 def checkpoint_folders() -> tuple[Path, ...]:

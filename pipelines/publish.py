@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fusion_core.architectures import KIND, RESNET
-from fusion_core.checkpoint import SUFFIX, load, save
+from fusion_core.checkpoint import NAME_RULE, SUFFIX, is_name, load, save
 from fusion_core.metrics import METRICS
 from imaging.errors import InputError
 from imaging.pairs import PairSet
@@ -49,8 +49,8 @@ def publish(
         InputError: the name is not usable, or a data set has no pair that can be scored.
         CheckpointError: the source cannot be read.
     """
-    if not name or not all(c.isalnum() or c in "-_" for c in name):
-        raise InputError(f"A checkpoint's name has letters, digits, - and _ only; got {name!r}.")
+    if not is_name(name):
+        raise InputError(f"A checkpoint's name has {NAME_RULE}; got {name!r}.")
     found, method = load(source), load_method(source, device="cpu")
     scores = {label: measure(label, pairs, method) for label, pairs in data.items()}
     metadata = found.metadata | {

@@ -17,10 +17,12 @@ import torch
 from fusion_core.architectures import build, from_dict
 from fusion_core.checkpoint import (
     MAX_BYTES,
+    NAME_RULE,
     SUFFIX,
     Checkpoint,
     CheckpointError,
     checkpoint_folders,
+    is_name,
     list_checkpoints,
     loads,
 )
@@ -81,10 +83,8 @@ def check_name(name: str, taken: set[str]) -> str:
     Raises:
         InputError: it has other signs, or is taken.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,60}", name):
-        raise InputError(
-            f"A checkpoint's name has up to 60 letters, digits, - and _; got {name!r}."
-        )
+    if not is_name(name):
+        raise InputError(f"A checkpoint's name has {NAME_RULE}; got {name!r}.")
     if name in taken:
         raise InputError(f"There is a checkpoint named {name} already; choose another name.")
     return name

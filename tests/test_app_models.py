@@ -54,7 +54,7 @@ def test_the_page_opens_with_a_card_of_the_first_model() -> None:
 def test_search_narrows_the_table() -> None:
     """Every word counts; where nothing is left, a sentence says so."""
     app = open_page(start(), "models")
-    app.text_input(key="models-search").set_value("db4 convex").run()
+    app.text_input(key="models-search").set_value("medical convex").run()
     assert list(app.dataframe[0].value["Name"]) == ["seed-db4-medical"]
     app.text_input(key="models-search").set_value("no such thing").run()
     assert "No model matches" in words(app)

@@ -175,11 +175,32 @@ def test_other_state_dicts_are_refused(tmp_path: Path, change, message) -> None:
         convert_state_dict(tmp_path / "t.pth")
 
 
+@pytest.mark.parametrize("name", ["seed-bior2.2", "a", "A_b-3", "x" * 60])
+def test_what_a_checkpoint_can_be_called(name: str) -> None:
+    """Wavelets have dots in their names."""
+    assert checkpoint.is_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", ".a", "a.", "a..b", "../a", "a/b", "a b", "x" * 61]
+)
+def test_what_no_checkpoint_can_be_called(name: str) -> None:
+    """A name is never a path, nor hidden, nor empty."""
+    assert not checkpoint.is_name(name)
+
+
 def test_all_shipped_checkpoints_verify() -> None:
     """Every file in checkpoints/ loads, is named in a card and states its data and scores."""
     folder = Path(__file__).parent.parent / "checkpoints"
     shipped = sorted(folder.glob("*.safetensors"))
-    assert {"default", "seed-haar", "seed-db4-medical"} <= {p.stem for p in shipped}
+    names = {p.stem for p in shipped}
+    wavelets = ["haar", "db1", "db2", "db4", "db8", "bior2.2", "bior4.4", "coif2", "coif4"]
+    assert {
+        "default",
+        "default-lite",
+        "seed-db4-medical",
+        *(f"seed-{w}" for w in wavelets),
+    } <= names
     for path in shipped:
         found = load(path)
         card = path.with_suffix(".md").read_text(encoding="utf-8")
