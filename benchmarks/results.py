@@ -279,8 +279,8 @@ The nine wavelets that the description names, each with the published loss and s
 (preset `seed`: 50 epochs of 256 x 256), trained on patients 2, 20, 32, 33 and 34. Scores are of
 patient 41 (20 pairs), which also chose each run's epoch; *loss* is its validation loss; mean ± sd
 over seeds. The checkpoints `seed-*` are those of seed 0. `haar` and `db1` are the same filters, so
-their rows show that a training repeats. One patient cannot tell differences of a few thousandths from chance; longer
-filters raise artefacts (Nabf) without gaining edges.
+their rows show that a training repeats. One patient cannot tell differences of a few thousandths
+from chance; longer filters raise artefacts (Nabf) without gaining edges.
 
 ```sh
 python cli.py sweep DATA --out SWEEP --preset seed --held-out 41 --threads 1 --seeds 0 1 2 \\

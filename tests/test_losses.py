@@ -241,7 +241,7 @@ def test_information_bounds_and_order() -> None:
 
 @pytest.mark.parametrize("name", TERMS)
 def test_one_value_per_image_and_symmetric(name) -> None:
-    """Each image is scored alone, and swapping CT and MRI changes nothing."""
+    """Each image is scored alone, and swapping CT and MRI changes nothing; one term asks the CT."""
     fused, ct, mri = triple()
     together = TERMS[name](fused, ct, mri)
     alone = torch.cat(
@@ -249,6 +249,8 @@ def test_one_value_per_image_and_symmetric(name) -> None:
     )
     assert together.shape == (3,)
     torch.testing.assert_close(together, alone)
+    if name == "ct_conspicuity":
+        return
     # weighted_ssim's 1e-6 beside the variances falls to the second source, by definition.
     slack = 1e-4 if name == "weighted_ssim" else 1e-9
     torch.testing.assert_close(together, TERMS[name](fused, mri, ct), rtol=0, atol=slack)

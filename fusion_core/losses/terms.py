@@ -14,6 +14,7 @@ from fusion_core.losses.information import conditional_entropy, normalised_mutua
 from fusion_core.losses.pairstats import PairStats, norm
 from fusion_core.losses.perception import information_fidelity
 from fusion_core.losses.perception import visible_difference as seen_difference
+from fusion_core.losses.spots import lost_spots
 
 # Below this variance an image counts as constant and correlates with nothing. It stands for a
 # standard deviation of a quarter of a grey level, and bounds the gradient of a correlation.
@@ -168,6 +169,17 @@ def visible_difference(
     return seen_difference(stats or PairStats(fused, ct, mri))
 
 
+def ct_conspicuity(
+    fused: Tensor, ct: Tensor, mri: Tensor, *, stats: PairStats | None = None
+) -> Tensor:
+    """Share of the contrast of the CT's bright spots that the fused image loses, from 0 on.
+
+    Spots are what a bleed or a calcification is on a CT: brighter by a twentieth of the range than
+    the surroundings of a few pixels, and neither bone nor beside it. 0 where there is none.
+    """
+    return lost_spots(stats or PairStats(fused, ct, mri))
+
+
 def scd(fused: Tensor, ct: Tensor, mri: Tensor, *, stats: PairStats | None = None) -> Tensor:
     """Two minus the sum of the correlations of differences, in [0, 4].
 
@@ -245,4 +257,5 @@ TERMS: dict[str, Term] = {
     "fidelity": fidelity,
     "visible_difference": visible_difference,
     "unexplained": unexplained,
+    "ct_conspicuity": ct_conspicuity,
 }
