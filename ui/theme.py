@@ -1,5 +1,6 @@
 """The look that config.toml cannot give: density, quiet panels, the page's head."""
 
+import time
 from collections.abc import Sequence
 from functools import cache
 from html import escape
@@ -15,6 +16,8 @@ from pipelines.export import STAMP
 from ui.colours import CT, GRID, GROUND, MRI, MUTED, PANEL, TEXT, rgb
 
 NAME = "Wavelet Fusion"
+_CHARTS = "twf_charts"
+_MOMENT = 0.5  # seconds
 
 LOGO = f"""<svg xmlns="http://www.w3.org/2000/svg" width="190" height="28" viewBox="0 0 190 28">
 <path d="M3 14c3-13 6-13 9 0s6 13 9 0" fill="none" stroke="{CT}" stroke-width="2.4"
@@ -190,6 +193,17 @@ def _to_top() -> Any:
       document.querySelector("[data-testid=stMain]")?.scrollTo({ top: 0 });
     }"""
     return st.components.v2.component("to_top", js=script)
+
+
+def images_first() -> None:
+    """Leave the browser a moment to draw the images above, before the session's first chart.
+
+    What draws charts takes half a second of the browser's only thread to load, once a visit; sent
+    at once, images that are there already would wait for it.
+    """
+    if not st.session_state.setdefault(_CHARTS, False):
+        st.session_state[_CHARTS] = True
+        time.sleep(_MOMENT)
 
 
 def chart(figure: go.Figure, key: str, label: str) -> None:

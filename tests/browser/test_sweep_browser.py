@@ -1,5 +1,6 @@
 """A sweep watched in headless chromium: started, killed with its server, resumed, done."""
 
+import re
 from typing import Any
 
 import pytest
@@ -63,6 +64,7 @@ def test_a_sweep_outlives_its_server_and_ends_with_one_table(tab: Any, server: S
     tab.locator(".twf-run .twf-state", has_text="Done").wait_for()
     expect(tab.locator(".twf-sweep").get_by_text("3 of 3")).to_have_count(2)
     tab.locator(".st-key-train-sweep-chart .js-plotly-plot").first.wait_for()
+    expect(tab.locator(".st-key-train-sweep-value input")).to_have_value(re.compile("Qabf"))
     for run in done:
         assert (run.path / "history.jsonl").read_bytes() == before[run.name]
     settled(tab)

@@ -61,6 +61,7 @@ def bench(fused: Fused) -> None:
         "What changes", "Measures of the image fused again, with the CT and the moved MRI."
     )
     st.html(stage.measures_html(stage.measures(fused, shift, band)))
+    theme.images_first()
     _information(fused, shift)
     _quality(fused, shift)
 

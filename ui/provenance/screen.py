@@ -33,9 +33,8 @@ def bench(fused: Fused, attribution: Attribution) -> None:
     remember_pick(fused, marked)
     outline = _footprint(fused, found, band)
     provenance_stage(fused, attribution, part, outline, marked)
-    # Numbers before charts: while they are computed the browser draws the images, and only then
-    # has to load what draws charts.
     parts, shares = _breakdown(attribution, found), shares_of(fused, attribution, found)
+    theme.images_first()
     left, right = st.columns(2, gap="large")
     with left:
         _bars(found, parts)

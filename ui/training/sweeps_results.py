@@ -33,16 +33,14 @@ def show(view: SweepView) -> None:
             return
     names = columns(rows, every=True)
     start = "Qabf" if "Qabf" in names else names[0]
+    shown = state.values().get("train-sweep-value", start)
     theme.section("Over wavelets", "Mean ± standard deviation, and beside it every seed.")
-    key = "train-sweep-value"
-    if st.session_state.get(key, state.values().get(key, start)) not in names:
-        st.session_state[key] = start
-    state.prepare(key, start)
+    # By its index: the browser shows that again when the sweep's end draws the menu anew.
     value = st.selectbox(
-        "Value", names, key=key, format_func=full_title, width=420,
-        label_visibility="collapsed",
+        "Value", names, names.index(shown if shown in names else start), key="train-sweep-value",
+        format_func=full_title, width=420, label_visibility="collapsed",
     )  # fmt: skip
-    name = str(state.kept(key, value))
+    name = str(state.kept("train-sweep-value", value))
     theme.chart(sweep_figure(rows, view.rows, name), "train-sweep-chart", full_title(name))
     if view.rows and any(row.deviations == {} for row in rows if row.done):
         st.caption("A combination with one finished seed has no deviation yet.")
