@@ -65,7 +65,8 @@ def run_study(args: argparse.Namespace) -> int:
         if found := study.standings(stage, names):
             print(f"{stage} protocol, patients left out in turn, best mean rank first")
             print("\n".join(table(found, plan.metrics)))
-    command = f"python cli.py study DATA --plan {args.plan.name} --out STUDY"
+    plan_file = args.plan.name if args.plan.is_absolute() else args.plan.as_posix()
+    command = f"python cli.py study DATA --plan {plan_file} --out STUDY"
     written = write_study(study, args.docs or args.out, command)
     print(f"{len(written)} files in {args.docs or args.out}")
     return BAD_INPUT if failures else DONE

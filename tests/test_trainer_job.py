@@ -33,7 +33,7 @@ def data_of(config: TrainConfig) -> Callable[[], CTMRIDataset]:
     return lambda: tiny_data(config)
 
 
-def until(what: Callable[[], bool], seconds: float = 20.0) -> None:
+def until(what: Callable[[], bool], seconds: float = 120.0) -> None:
     """Wait for a condition of another thread."""
     end = time.monotonic() + seconds
     while not what():

@@ -56,7 +56,7 @@ def write_pairs(folder: Path, *names: str) -> Path:
     return folder
 
 
-def until(what: Callable[[], Any], seconds: float = 60.0) -> Any:
+def until(what: Callable[[], Any], seconds: float = 240.0) -> Any:
     """Wait for a condition of the training thread."""
     end = time.monotonic() + seconds
     while not (found := what()):
