@@ -32,7 +32,7 @@ from pipelines.fuse import FusedPair, fuse_pair
 from pipelines.methods import Method, load_named
 from trainer.run_folder import RunFolder
 
-CHECKPOINTS = ("default", "default-lite", "seed-haar", "seed-db4-medical", "resnet")
+CHECKPOINTS = ("default", "default-lite", "findings", "seed-haar", "seed-db4-medical", "resnet")
 PUBLISHED = "seed-haar"
 BONE, TISSUE = 0.8, (0.3, 0.6)
 """Bone: CT above; soft tissue: MRI between, where the CT is below half."""

@@ -41,7 +41,7 @@ from pipelines.fuse import to_8bit
 from pipelines.methods import Method, load_named
 
 ROOT = Path(__file__).resolve().parent.parent
-NAMES = ("default", "default-lite", "seed-haar", "mean", "max", "wavelet-max")
+NAMES = ("default", "default-lite", "findings", "seed-haar", "mean", "max", "wavelet-max")
 HEADS, FEW, PER_PATIENT = 6, 3, 2
 SIDE = 256
 SEQUENCES: dict[str, tuple[str, float | None, float | None]] = {
