@@ -120,7 +120,7 @@ def test_a_damaged_installed_file_has_a_line_and_a_reason(place: Path) -> None:
     (place / "one.safetensors").write_bytes(data[:-50])
     app = open_page(start(), "models")
     assert "1 cannot be used" in words(app)
-    app.text_input(key="models-search").set_value("one").run()
+    app.text_input(key="models-search").set_value("damaged").run()
     assert "damaged or cut short" in app.error[0].value
 
 
