@@ -13,8 +13,9 @@ from pipelines.compare import Comparison
 
 # Okabe and Ito's colours, told apart by every kind of colour vision.
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#7f7f7f", "#000000")
-MARKERS = ("o", "s", "D", "^", "v", "P", "p", "*")
-"""Beside its colour every method has a form of its own, for print without colours."""
+MARKERS = ("o", "s", "D", "^", "v", "P", "p", "*", "X")
+"""Beside its colour every method has a form of its own, for print without colours; one more than
+there are colours, so that the ninth method has another form."""
 _STYLE: Any = {
     "font.size": 9,
     "axes.spines.top": False,
