@@ -12,7 +12,7 @@ from imaging.nifti import read_nifti
 from imaging.scan import scan
 from imaging.study import read_series
 from imaging.volume import Volume, same_grid
-from tests.browser.test_app_browser import settled
+from tests.browser.test_app_browser import expect, settled
 from tests.series_files import zipped
 from tests.study_files import small_study, small_volumes
 
@@ -35,8 +35,11 @@ def tab(page: Any, app_address: str) -> Any:
 
 
 def drop(page: Any, slot: str, files: list[tuple[str, bytes]]) -> None:
-    """Put files into a zone."""
-    page.locator(f".st-key-studies-zone-{slot} input[type=file]").set_input_files(
+    """Put files into a zone, once the one that it replaces is off the screen."""
+    settled(page)
+    zone = page.locator(f".st-key-studies-zone-{slot} input[type=file]")
+    expect(zone).to_have_count(1)
+    zone.set_input_files(
         [{"name": n, "mimeType": "application/octet-stream", "buffer": d} for n, d in files]
     )
 
@@ -207,11 +210,11 @@ def test_bad_uploads_are_sentences_and_nothing_is_lost(tab: Any) -> None:
             archive.writestr(f"slice{k}.dcm", bytes(200 * 2**20))
     drop(tab, "ct", [("bomb.zip", buffer.getvalue())])
     tab.get_by_text("still in use").wait_for()
-    assert tab.get_by_role("button", name="Continue to alignment").is_enabled()
+    expect(tab.get_by_role("button", name="Continue to alignment")).to_be_enabled()
     ct, mri = small_study()
     drop(tab, "ct", [("mri.zip", zipped(mri))])
     tab.get_by_text("given as CT says it is an MRI").wait_for()
-    assert tab.get_by_role("button", name="Continue to alignment").is_disabled()
+    expect(tab.get_by_role("button", name="Continue to alignment")).to_be_disabled()
     other = [(f"other-{n}", d) for n, d in small_study(PatientID="X9", PatientName="Roe^R")[1]]
     drop(tab, "ct", [("two.zip", zipped(ct + other))])
     tab.get_by_text("belong to 2 patients").wait_for()
