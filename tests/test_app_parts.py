@@ -5,10 +5,12 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import PIL.Image
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from fusion_core.metrics import METRICS, Scores
 from fusion_core.provenance import attribute, contributions, energies, pixel
@@ -19,7 +21,7 @@ from pipelines.export import metrics_json, provenance_json
 from pipelines.fuse import FusedPair, fuse_pair, scores
 from pipelines.methods import load_method
 from tests.app_driver import write_checkpoints
-from ui import colours, figures
+from ui import colours, figures, theme
 from ui.downloads import masks_zip, metrics_csv, stem
 from ui.mask_choice import level_groups
 from ui.quality import GROUPS, number, reading, table_html
@@ -203,3 +205,23 @@ def test_the_app_listens_here_only_and_reports_nothing() -> None:
     assert settings["server"]["maxUploadSize"] == 200
     assert settings["browser"]["gatherUsageStats"] is False
     assert settings["client"]["showErrorDetails"] == "none"
+
+
+def test_images_get_their_moment_before_the_first_chart_once_a_visit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first look of a session waits, later ones do not; another session waits again."""
+    waits: list[float] = []
+    monkeypatch.setattr(theme, "time", SimpleNamespace(sleep=waits.append))
+
+    def page() -> None:
+        from ui.theme import images_first
+
+        images_first()
+
+    app = AppTest.from_function(page).run()
+    app.run()
+    assert len(waits) == 1
+    assert waits[0] > 0
+    AppTest.from_function(page).run()
+    assert len(waits) == 2
