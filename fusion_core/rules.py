@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fusion_core.fitted_gates import fit_gates
 from fusion_core.model import FusionResult, Masks, as_batches, gate
 from fusion_core.pixel_rules import (
     dual_tree_maximum,
@@ -35,12 +36,14 @@ class Rule:
         title: how a chart labels it.
         description: one plain sentence.
         fn: (ct, mri), each (B, 1, H, W) in [0, 1], to a :class:`FusionResult`.
+        slow: takes seconds for one image, so a screen should say that it waits.
     """
 
     name: str
     title: str
     description: str
     fn: Callable[[Tensor, Tensor], FusionResult]
+    slow: bool = False
 
     def __call__(self, ct: Tensor, mri: Tensor) -> FusionResult:
         """Fuse images of shape (H, W), (1, H, W) or (B, 1, H, W) in [0, 1]."""
@@ -196,6 +199,14 @@ RULES: dict[str, Rule] = {
             "Dual-tree wavelet, max selection",
             "The larger complex coefficient in six directions and four levels, the larger lowpass.",
             dual_tree_maximum,
+        ),
+        Rule(
+            "fitted-gates",
+            "Gates fitted to the pair",
+            "Masks found by gradient descent on this very pair, without training; several seconds "
+            "an image (haar, one level).",
+            fit_gates,
+            slow=True,
         ),
     )
 }

