@@ -113,7 +113,7 @@ def write(path: Path, **values: Any) -> Path:
         ({}, "needs the key candidates"),
         ({"candidates": {"a": {}}, "folds": 3}, "unknown keys folds"),
         ({"candidates": {"a": {"epoch": 3}}}, "candidate a: Unknown training settings 'epoch'"),
-        ({"candidates": {"a b": {}}}, "name 'a b' may hold letters"),
+        ({"candidates": {"a b": {}}}, "name 'a b' may have up to 60 letters"),
         ({"candidates": {"a": {}}, "short": {"crop": 999}}, "candidate a: crop must be at most"),
         ({"candidates": {"a": {}}, "metrics": ["Entropy"]}, "Entropy cannot choose"),
     ],

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from fusion_core.checkpoint import NAME_RULE, is_name
 from fusion_core.metrics import METRICS
 from trainer.config import TrainConfig, preset
 
@@ -68,8 +69,8 @@ def read_plan(path: Path) -> Plan:
         )
     candidates, stages = {}, {s: dict(values.get(s, {})) for s in STAGES}
     for name, options in values["candidates"].items():
-        if not name or not all(c.isalnum() or c in "-_." for c in name):
-            raise PlanError(f"The candidate name {name!r} may hold letters, digits, -, _ and dots.")
+        if not is_name(name):
+            raise PlanError(f"The candidate name {name!r} may have {NAME_RULE}.")
         try:
             base = preset(values.get("base", "default")).with_options(values.get("options", {}))
             candidates[name] = base.with_options(options)
