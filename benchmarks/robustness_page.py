@@ -147,10 +147,12 @@ Made by `python benchmarks/robustness.py DATA`; its words stand in
 Twenty-four slices of six synthetic heads with known lesions, a slice through each kind of lesion
 with T1, T2 and FLAIR in turn: mean over the places checked, and in brackets the worst.
 Definitions are in [method.md](method.md), section 6; every number with the place of the worst is
-in [measured/clinical.csv](measured/clinical.csv), and `python cli.py clinical` prints the same."""
+in [measured/clinical.csv](measured/clinical.csv), and `python cli.py clinical` prints the same.
+`fitted-gates` stands only here: with seconds for each image its curves below would take an hour."""
 _READING = """A lesion that is bright on CT is hard to keep where the MRI is as bright: fresh blood
 beside T2-bright oedema, a calcification in T2-bright fluid. The windows decide there, and the CT
-has to be looked at."""
+has to be looked at. Below 0 a bleed is darker than what surrounds it: gates fitted to the pair
+make it stand out most, but dark on some slices."""
 _INTRO = """## Robustness
 
 Made by `python benchmarks/robustness.py DATA`, with DATA the training pairs of the Whole Brain
