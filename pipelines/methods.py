@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fusion_core.architectures import ModelConfig
 from fusion_core.checkpoint import Checkpoint, list_checkpoints, load
+from fusion_core.fitted_gates import ImageTooLarge
 from fusion_core.model import FusionResult, Masks
 from fusion_core.rules import RULES, get_rule
 
@@ -68,12 +69,14 @@ class Method:
 
         Raises:
             ValueError: shapes differ.
-            MethodError: the memory does not suffice, or the weights make values that are no
-                numbers.
+            MethodError: the memory does not suffice, a slow method is given too large an image,
+                or the weights make values that are no numbers.
         """
         with torch.inference_mode():
             try:
                 result = _to_cpu(self.run(self._tensor(ct), self._tensor(mri)))
+            except ImageTooLarge as error:
+                raise MethodError(str(error)) from error
             except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
                 if not _is_out_of_memory(error):
                     raise

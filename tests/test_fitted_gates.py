@@ -17,7 +17,7 @@ from imaging.pairs import find_pairs
 from pipelines.cases import CASES, render_case
 from pipelines.evaluate import evaluate_method
 from pipelines.fuse import fuse_pair
-from pipelines.methods import load_named
+from pipelines.methods import MethodError, load_named
 
 BENCHMARK = Path(__file__).resolve().parents[2] / "shared" / "data" / "aanlib" / "benchmark"
 
@@ -91,6 +91,15 @@ def test_a_fit_without_a_step_is_refused() -> None:
     """Nothing would be fitted."""
     with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
         fit_gates(*head(32), steps=0)
+
+
+def test_an_image_that_would_take_too_long_is_refused_in_one_sentence() -> None:
+    """The sentence has the size and what to do; just below the limit nothing is refused."""
+    method = load_named("fitted-gates", "cpu")
+    large = torch.rand(1024, 1025)
+    with pytest.raises(MethodError, match=r"at most 1,048,576 pixels.*1025 × 1024\. Use a smaller"):
+        method.fuse(large, large)
+    assert fit_gates(*torch.rand(2, 1024, 1024), steps=1).fused.shape[-2:] == (1024, 1024)
 
 
 @pytest.mark.slow
