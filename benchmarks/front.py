@@ -88,6 +88,12 @@ def words(loss: Mapping[str, float]) -> str:
     return ",".join(f"{name}={weight:g}" for name, weight in loss.items())
 
 
+def read() -> list[Row]:
+    """The measured rows."""
+    with MEASURED.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def usual_default() -> Row:
     """What `default` has on the usual 21 pairs."""
     with METHODS.open(newline="", encoding="utf-8") as file:
@@ -189,12 +195,6 @@ def draw(rows: Sequence[Row]) -> bytes:
     return done[0]
 
 
-_NAMED = {
-    words(PAIR_LOSS): ", that of the rule `fitted-gates`",
-    words(DEFAULT): ", that of `default`, here on whole images",
-}
-
-
 def main() -> int:
     """Measure, and write the page and its figure."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -212,8 +212,7 @@ def main() -> int:
             written = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             written.writeheader()
             written.writerows(rows)
-    with MEASURED.open(newline="", encoding="utf-8") as file:
-        measured = list(csv.DictReader(file))
+    measured = read()
     (DOCS / "front.md").write_text(page(measured), encoding="utf-8")
     (DOCS / "images" / "front.svg").write_bytes(draw(measured))
     print(f"{len(measured)} rows, docs/front.md, docs/images/front.svg")
