@@ -14,9 +14,10 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from trainer.config import PRESETS, TrainConfig, preset
+from trainer.config import TrainConfig
 from trainer.distributed import Ranks
 from trainer.engine import Engine
+from trainer.presets import PRESETS, preset
 
 
 def seconds_of_a_step(engine: Engine, ct: Tensor, mri: Tensor) -> float:

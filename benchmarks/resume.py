@@ -25,9 +25,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import torch
 
 from fusion_core.checkpoint import load
-from trainer.config import TrainConfig, preset
+from trainer.config import TrainConfig
 from trainer.data import CTMRIDataset
 from trainer.loop import train
+from trainer.presets import preset
 from trainer.run_folder import RunFolder
 from trainer.sources import PhantomSource
 

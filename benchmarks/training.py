@@ -28,11 +28,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.training_gpu import measure_gpu
 from trainer.augment import epoch_order
-from trainer.config import preset
 from trainer.data import CTMRIDataset
 from trainer.distributed import Ranks
 from trainer.engine import Engine
 from trainer.loop import train
+from trainer.presets import preset
 from trainer.reports import EpochReport
 from trainer.sources import ArraySource, FolderSource, PairSource
 

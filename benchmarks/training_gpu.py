@@ -13,11 +13,12 @@ from collections.abc import Iterator
 
 import torch
 
-from trainer.config import TrainConfig, preset
+from trainer.config import TrainConfig
 from trainer.data import CTMRIDataset
 from trainer.distributed import local_device
 from trainer.loop import train
 from trainer.memory import give_memory_back
+from trainer.presets import preset
 from trainer.reports import EpochReport, Finished, MetricsReport, Started
 from trainer.sources import PairSource
 

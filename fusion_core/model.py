@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, get_args
 import torch
 from torch import Tensor, nn
 
+from fusion_core.context_masks import ContextMaskNet
 from fusion_core.masks import MaskNet
 from fusion_core.wavelets import (
     MAX_LEVELS,
@@ -27,10 +28,12 @@ from fusion_core.wavelets import (
     synthesise_level,
 )
 
+_LATER = {"mask_net": "plain"}  # settings that older files do not have, and their defaults
 _TINY = 1e-6  # far below one grey level; keeps the gradient of a division finite
 
 MaskInputs = Literal["ll", "all"]
 Gating = Literal["convex", "independent"]
+MaskNetKind = Literal["plain", "context"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class FusionConfig:
         mode: how images continue beyond their border.
         mask_inputs: what the mask network of a level sees of both images: ``"ll"``, their
             approximations, or ``"all"``, their four bands of that level.
+        mask_net: ``"plain"``, a stack of convolutions, or ``"context"``, the wide view of
+            :class:`fusion_core.context_masks.ContextMaskNet`, for independent gates on all bands.
         widths: channels of the mask network's hidden layers.
         kernel_size: odd side of its kernels.
         dilations: spacing of the kernel taps per layer, empty for 1 everywhere.
@@ -57,6 +62,7 @@ class FusionConfig:
     levels: int = 1
     mode: BoundaryMode = "symmetric"
     mask_inputs: MaskInputs = "ll"
+    mask_net: MaskNetKind = "plain"
     widths: tuple[int, ...] = (16, 32)
     kernel_size: int = 3
     dilations: tuple[int, ...] = ()
@@ -72,12 +78,15 @@ class FusionConfig:
         object.__setattr__(self, "dilations", tuple(self.dilations))
         if not 1 <= self.levels <= MAX_LEVELS:
             raise ValueError(f"levels must be 1 to {MAX_LEVELS}, got {self.levels}.")
-        for name, kinds in (("mask_inputs", MaskInputs), ("gating", Gating)):
+        choices_of = {"mask_inputs": MaskInputs, "mask_net": MaskNetKind, "gating": Gating}
+        for name, kinds in choices_of.items():
             if getattr(self, name) not in get_args(kinds):
                 choices = ", ".join(get_args(kinds))
                 raise ValueError(f"{name} must be one of {choices}; got {getattr(self, name)!r}.")
         if not all(isinstance(w, int) and 1 <= w <= 4096 for w in self.widths):
             raise ValueError(f"widths must be whole numbers from 1 to 4096, got {self.widths}.")
+        if self.mask_net == "context":
+            self._check_context()
         if self.bounded and self.wavelet not in TWO_TAP_WAVELETS:
             raise ValueError(
                 f"bounded needs a two-tap wavelet ({', '.join(TWO_TAP_WAVELETS)}), "
@@ -92,6 +101,17 @@ class FusionConfig:
             )
         if not all(isinstance(d, int) and 1 <= d <= 64 for d in self.dilations):
             raise ValueError(f"dilations must be whole numbers from 1 to 64: {self.dilations}.")
+
+    def _check_context(self) -> None:
+        needs = {"mask_inputs": "all", "gating": "independent", "dilations": ()}
+        for name, value in needs.items():
+            if getattr(self, name) != value:
+                raise ValueError(
+                    f"mask_net 'context' needs {name} {value!r}, got {getattr(self, name)!r}; "
+                    "mask_net 'plain' takes any."
+                )
+        if not self.widths:
+            raise ValueError("mask_net 'context' needs at least one hidden layer in widths.")
 
     @property
     def bands(self) -> tuple[str, ...]:
@@ -110,8 +130,12 @@ class FusionConfig:
         return f"{self.wavelet}, {levels}, {self.gating} gates"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
+        """Plain values, ready for JSON; a setting that came later only where it is not the default.
+
+        A checkpoint's hash covers these values, so files from before keep theirs.
+        """
+        values = asdict(self)
+        return {k: v for k, v in values.items() if k not in _LATER or v != _LATER[k]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "FusionConfig":
@@ -145,10 +169,12 @@ def _deep(
     widths: tuple[int, ...] = (16, 16),
     dilations: tuple[int, ...] = (),
     bounded: bool = False,
+    mask_net: MaskNetKind = "plain",
 ) -> FusionConfig:
     return FusionConfig(
         levels=levels,
         mask_inputs="all",
+        mask_net=mask_net,
         widths=widths,
         dilations=dilations,
         gating="independent",
@@ -161,7 +187,8 @@ PRESETS: dict[str, FusionConfig] = {
     "seed": FusionConfig(),
     "seed-2m": FusionConfig(widths=(468, 468)),
     "medical": FusionConfig(wavelet="db4", levels=2),
-    "default": _deep(1, widths=(32, 32, 32), dilations=(1, 2, 4, 1), bounded=True),
+    "default": _deep(1, widths=(64, 64, 64), bounded=True, mask_net="context"),
+    "dilated": _deep(1, widths=(32, 32, 32), dilations=(1, 2, 4, 1), bounded=True),
     "default-lite": _deep(1, widths=(24, 24), dilations=(1, 2, 1), bounded=True),
     "deep-1": _deep(1),
     "deep-2": _deep(2),
@@ -205,18 +232,9 @@ class FusionNet(nn.Module):
     def __init__(self, config: FusionConfig) -> None:
         super().__init__()
         self.config = config
-        inputs = 2 if config.mask_inputs == "ll" else 8
-        gates = 1 if config.gating == "convex" else 2
         # The coarsest level (the last) also gates LL; a shared network does so at every level.
         bands = [4] if config.shared else [3] * (config.levels - 1) + [4]
-        self.mask_nets = nn.ModuleList(
-            MaskNet(inputs, config.widths, gates * n, config.kernel_size, config.dilations)
-            for n in bands
-        )
-        if config.gate_start is not None:
-            for net in self.mask_nets:
-                if isinstance(net, MaskNet):
-                    net.start_at(config.gate_start)
+        self.mask_nets = nn.ModuleList(_mask_net(config, n) for n in bands)
 
     @property
     def parameter_count(self) -> int:
@@ -271,6 +289,20 @@ class FusionNet(nn.Module):
             ct.append(a.split(1, 1))
             mri.append(b.split(1, 1))
         return Masks(_mask_bands(ct), _mask_bands(mri))
+
+
+def _mask_net(config: FusionConfig, bands: int) -> nn.Module:
+    """The untrained mask network of a level with this many gated bands."""
+    net: MaskNet | ContextMaskNet
+    if config.mask_net == "context":
+        net = ContextMaskNet(bands, config.widths, config.kernel_size)
+    else:
+        inputs = 2 if config.mask_inputs == "ll" else 8
+        gates = 1 if config.gating == "convex" else 2
+        net = MaskNet(inputs, config.widths, gates * bands, config.kernel_size, config.dilations)
+    if config.gate_start is not None:
+        net.start_at(config.gate_start)
+    return net
 
 
 def gate(masks: Masks, ct: Subbands, mri: Subbands) -> Subbands:

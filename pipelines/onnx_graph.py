@@ -5,27 +5,35 @@ sizes are computed inside it. Nothing here knows files.
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import onnx
 import pywt
-from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
-from torch import Tensor, nn
+from onnx import TensorProto, helper
+from torch import nn
 
 from fusion_core.architectures import FusionModel
 from fusion_core.baseline import ResidualBlock, ResNetFusion
+from fusion_core.context_masks import (
+    BLOCK,
+    COARSE,
+    SOFT_DETAIL,
+    SOFT_LL,
+    STEP,
+    TINY,
+    ContextMaskNet,
+)
 from fusion_core.masks import MaskNet
 from fusion_core.model import FusionNet
 from fusion_core.wavelets import TWO_TAP_WAVELETS, BoundaryMode
+from pipelines.onnx_nodes import Graph
 
 OPSET = 18
 IR_VERSION = 10
 """Both are old enough for runtimes of 2024 and new enough for every operator used here."""
 
 _TINY = 1e-6  # of fusion_core.model.bound
-_END = 2**62
 
 Level = list[str]
 """Names of LL, LH, HL and HH of one level."""
@@ -38,7 +46,7 @@ def build_graph(model: FusionModel, outputs: Sequence[str]) -> onnx.ModelProto:
         model: in evaluation mode.
         outputs: names of what it returns, from :func:`output_names`.
     """
-    graph = _Graph()
+    graph = Graph()
     if isinstance(model, ResNetFusion):
         made = [_resnet(graph, model)]
     else:
@@ -73,87 +81,10 @@ def _value(name: str, sides: tuple[str, str]) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 1, *sides])
 
 
-class _Graph:
-    """Nodes and constants in the making; every method returns the name of what it added."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-        self._known: dict[tuple[str, bytes, tuple[int, ...]], str] = {}
-
-    def op(self, kind: str, *inputs: str, out: str = "", **attributes: Any) -> str:
-        """Add a node with one output."""
-        name = out or f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
-        return name
-
-    def tensor(self, values: NDArray[np.generic]) -> str:
-        """Add a constant, or find the same one."""
-        key = (str(values.dtype), values.tobytes(), values.shape)
-        if key not in self._known:
-            name = self._known[key] = f"constant_{len(self.constants)}"
-            self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
-        return self._known[key]
-
-    def number(self, value: float) -> str:
-        return self.tensor(np.array(value, np.float32))
-
-    def whole(self, *values: int) -> str:
-        return self.tensor(np.array(values, np.int64))
-
-    def side(self, x: str, axis: int) -> str:
-        """Length of an axis, as one whole number in a vector."""
-        return self.op("Gather", self.op("Shape", x), self.whole(axis), axis=0)
-
-    def sides(self, x: str) -> str:
-        """Height and width."""
-        return self.op("Gather", self.op("Shape", x), self.whole(2, 3), axis=0)
-
-    def channel(self, x: str, *channels: int) -> str:
-        return self.op("Gather", x, self.whole(*channels), axis=1)
-
-    def every_second(self, x: str, axis: int, first: int) -> str:
-        return self.op(
-            "Slice", x, self.whole(first), self.whole(_END), self.whole(axis), self.whole(2)
-        )
-
-    def crop(self, x: str, sides: str) -> str:
-        return self.op("Slice", x, self.whole(0, 0), sides, self.whole(2, 3))
-
-    def add(self, *terms: str) -> str:
-        total = terms[0]
-        for term in terms[1:]:
-            total = self.op("Add", total, term)
-        return total
-
-    def mul(self, x: str, y: str) -> str:
-        return self.op("Mul", x, y)
-
-    def sub(self, x: str, y: str) -> str:
-        return self.op("Sub", x, y)
-
-    def convolve(self, x: str, layer: nn.Module) -> str:
-        """A convolution layer."""
-        conv = cast(nn.Conv2d, layer)
-        inputs = [self.tensor(_numpy(conv.weight))]
-        if conv.bias is not None:
-            inputs.append(self.tensor(_numpy(conv.bias)))
-        pads = [int(side) for side in conv.padding] * 2
-        return self.op(
-            "Conv", x, *inputs, kernel_shape=list(conv.kernel_size), pads=pads,
-            strides=list(conv.stride), dilations=list(conv.dilation),
-        )  # fmt: skip
-
-
-def _numpy(tensor: Tensor) -> NDArray[np.float32]:
-    found: NDArray[np.float32] = tensor.detach().cpu().contiguous().numpy().astype(np.float32)
-    return found
-
-
 # --- the wavelet model --------------------------------------------------------------------------
 
 
-def _wavelet_model(g: _Graph, model: FusionNet) -> list[str]:
+def _wavelet_model(g: Graph, model: FusionNet) -> list[str]:
     config = model.config
     x = g.op("Concat", "ct", "mri", axis=1)
     sizes: list[str] = []
@@ -168,7 +99,10 @@ def _wavelet_model(g: _Graph, model: FusionNet) -> list[str]:
     for j, level in enumerate(levels):
         seen = level[0] if config.mask_inputs == "ll" else g.op("Concat", *level, axis=1)
         net = model.mask_nets[0 if config.shared else j]
-        gates = _mask_net(g, cast(MaskNet, net), seen)
+        if isinstance(net, ContextMaskNet):
+            gates = _context_net(g, net, seen)
+        else:
+            gates = _mask_net(g, cast(MaskNet, net), seen)
         count = 4 if config.shared or j == config.levels - 1 else 3
         ct = [g.channel(gates, i) for i in range(count)]
         if config.gating == "convex":
@@ -185,7 +119,7 @@ def _wavelet_model(g: _Graph, model: FusionNet) -> list[str]:
 
 
 def _gate(
-    g: _Graph,
+    g: Graph,
     model: FusionNet,
     top: tuple[str, str],
     approximations: tuple[str, str],
@@ -214,7 +148,7 @@ def _gate(
     return [ll, *ct_masks, *mri_masks]
 
 
-def _shrink(g: _Graph, ll: str, details: Level, white: float) -> str:
+def _shrink(g: Graph, ll: str, details: Level, white: float) -> str:
     """The factor of :func:`fusion_core.model.bound` for the details of one level."""
     lh, hl, hh = details
     spread = (
@@ -231,7 +165,7 @@ def _shrink(g: _Graph, ll: str, details: Level, white: float) -> str:
     return g.op("Min", *factors, g.number(1))
 
 
-def _mask_net(g: _Graph, net: MaskNet, x: str) -> str:
+def _mask_net(g: Graph, net: MaskNet, x: str) -> str:
     for layer in net.layers:
         if isinstance(layer, nn.Conv2d):
             x = g.convolve(x, layer)
@@ -240,7 +174,62 @@ def _mask_net(g: _Graph, net: MaskNet, x: str) -> str:
     return x
 
 
-def _analyse(g: _Graph, x: str, wavelet: str, mode: BoundaryMode) -> Level:
+def _context_net(g: Graph, net: ContextMaskNet, seen: str) -> str:
+    """The forward of :class:`ContextMaskNet`."""
+    area = BLOCK * BLOCK
+    size = g.sides(seen)
+    for axis in (2, 3):
+        amounts = g.op("Concat", g.whole(0), g.op("Mod", g.side(seen, axis), g.whole(2)), axis=0)
+        seen = g.op("Pad", seen, amounts, "", g.whole(axis), mode="edge")
+    # SpaceToDepth puts the places of a block before the bands, pixel_unshuffle behind them.
+    swapped = g.op("SpaceToDepth", seen, blocksize=BLOCK)
+    blocks = g.channel(swapped, *(k * 8 + band for band in range(8) for k in range(area)))
+    means = g.op(
+        "AveragePool", g.channel(seen, 0, 1), kernel_shape=[BLOCK] * 2, strides=[BLOCK] * 2
+    )
+    around = g.op("AveragePool", means, kernel_shape=[3, 3], pads=[1] * 4)
+    ll = g.sub(g.channel(blocks, *range(2 * area)), g.channel(around, *[0] * area, *[1] * area))
+    details = g.channel(blocks, *range(2 * area, 8 * area))
+    squashed = [_squash(g, ll, SOFT_LL), _squash(g, details, SOFT_DETAIL)]
+    x = g.op("Relu", g.convolve(g.op("Concat", blocks, *squashed, axis=1), net.fine[0]))
+    wide = g.op("AveragePool", x, kernel_shape=[COARSE] * 2, strides=[COARSE] * 2, ceil_mode=1)
+    for layer in net.coarse:
+        wide = g.op("Relu", g.convolve(wide, layer))
+    x = g.add(x, _grown(g, g.convolve(wide, net.up), x))
+    for layer in net.fine[1:-1]:
+        x = g.op("Relu", g.convolve(x, layer))
+    said = g.convolve(x, net.fine[-1])
+
+    n = net.bands * area
+    ct, mri = (
+        g.channel(blocks, *(
+            (2 * band + source) * area + k for band in range(4 - net.bands, 4) for k in range(area)
+        ))
+        for source in (0, 1)
+    )  # fmt: skip
+    energy = g.add(g.mul(ct, ct), g.mul(mri, mri), g.number(TINY))
+    step = g.mul(g.channel(said, *range(2 * n, 3 * n)), g.number(STEP))
+    nudge = g.op("Div", step, energy)
+    gates = g.op("Sigmoid", g.channel(said, *range(2 * n)))
+    moved = g.add(gates, g.op("Concat", g.mul(nudge, ct), g.mul(nudge, mri), axis=1))
+    moved = g.op("Clip", moved, g.number(0), g.number(1))
+    return g.crop(g.op("DepthToSpace", moved, blocksize=BLOCK, mode="CRD"), size)
+
+
+def _squash(g: Graph, x: str, scale: float) -> str:
+    return g.op("Div", x, g.add(g.op("Abs", x), g.number(scale)))
+
+
+def _grown(g: Graph, x: str, like: str) -> str:
+    """Bilinear, to the height and width of another tensor."""
+    channels = g.op("Gather", g.op("Shape", x), g.whole(0, 1), axis=0)
+    target = g.op("Concat", channels, g.sides(like), axis=0)
+    return g.op(
+        "Resize", x, "", "", target, mode="linear", coordinate_transformation_mode="half_pixel"
+    )
+
+
+def _analyse(g: Graph, x: str, wavelet: str, mode: BoundaryMode) -> Level:
     """LL, LH, HL and HH of the pair, each (batch, 2, h, w)."""
     if wavelet in TWO_TAP_WAVELETS:
         return _butterfly(g, _pad(g, x, 2, mode))
@@ -255,7 +244,7 @@ def _analyse(g: _Graph, x: str, wavelet: str, mode: BoundaryMode) -> Level:
     return [g.channel(x, i, 4 + i) for i in range(4)]
 
 
-def _butterfly(g: _Graph, x: str) -> Level:
+def _butterfly(g: Graph, x: str) -> Level:
     half = g.number(0.5)
     top, bottom = g.every_second(x, 2, 0), g.every_second(x, 2, 1)
     low, high = g.mul(g.add(top, bottom), half), g.mul(g.sub(top, bottom), half)
@@ -265,7 +254,7 @@ def _butterfly(g: _Graph, x: str) -> Level:
     return [ll, g.add(left, right), hl, g.sub(left, right)]
 
 
-def _synthesise(g: _Graph, bands: Level, wavelet: str) -> str:
+def _synthesise(g: Graph, bands: Level, wavelet: str) -> str:
     if wavelet in TWO_TAP_WAVELETS:
         ll, lh, hl, hh = bands
         low, high = (g.add(ll, hl), g.sub(ll, hl)), (g.add(lh, hh), g.sub(lh, hh))
@@ -285,7 +274,7 @@ def _synthesise(g: _Graph, bands: Level, wavelet: str) -> str:
     return g.op("ConvTranspose", x, g.tensor(rows), strides=[1, 2], pads=[0, cut, 0, cut])
 
 
-def _pad(g: _Graph, x: str, taps: int, mode: BoundaryMode) -> str:
+def _pad(g: Graph, x: str, taps: int, mode: BoundaryMode) -> str:
     """Continue the image by L - 2 samples before it and L - 2 + N mod 2 after it, on both axes."""
     for axis in (2, 3):
         size = g.side(x, axis)
@@ -300,7 +289,7 @@ def _pad(g: _Graph, x: str, taps: int, mode: BoundaryMode) -> str:
     return x
 
 
-def _border(g: _Graph, index: str, size: str, mode: BoundaryMode) -> str:
+def _border(g: Graph, index: str, size: str, mode: BoundaryMode) -> str:
     """Which samples continue a signal of that size, for any index before or after it."""
     if mode == "periodic":
         return g.op("Mod", index, size)
@@ -314,14 +303,14 @@ def _border(g: _Graph, index: str, size: str, mode: BoundaryMode) -> str:
     return g.op("Min", index, g.sub(period, index))
 
 
-def _scalar(g: _Graph, x: str) -> str:
+def _scalar(g: Graph, x: str) -> str:
     return g.op("Squeeze", x, g.whole(0))
 
 
 # --- the deep baseline --------------------------------------------------------------------------
 
 
-def _resnet(g: _Graph, model: ResNetFusion) -> str:
+def _resnet(g: Graph, model: ResNetFusion) -> str:
     pair = g.op("Concat", "ct", "mri", axis=1)
     fine = g.op("Relu", g.convolve(pair, model.stem))
     x = g.op("Relu", g.convolve(fine, model.down))
@@ -330,10 +319,5 @@ def _resnet(g: _Graph, model: ResNetFusion) -> str:
         inner = g.op("Relu", g.convolve(x, residual.first))
         x = g.op("Relu", g.add(x, g.convolve(inner, residual.second)))
     x = g.convolve(x, model.up)
-    channels = g.op("Gather", g.op("Shape", x), g.whole(0, 1), axis=0)
-    target = g.op("Concat", channels, g.sides(fine), axis=0)
-    grown = g.op(
-        "Resize", x, "", "", target, mode="linear", coordinate_transformation_mode="half_pixel"
-    )
-    change = g.convolve(g.op("Relu", g.add(fine, grown)), model.head)
+    change = g.convolve(g.op("Relu", g.add(fine, _grown(g, x, fine))), model.head)
     return g.add(g.op("ReduceMean", pair, g.whole(1), keepdims=1), change)

@@ -128,12 +128,13 @@ def _architecture(model: Mapping[str, Any], parameters: int) -> list[str]:
         ]
     whole = model.get("mask_inputs") == "all"
     seen = "all bands of both images" if whole else "the approximations of both images"
+    wide = " on blocks of 2 × 2 and a coarse branch" if model.get("mask_net") == "context" else ""
     return [
         f"| wavelet, levels, boundary | {model.get('wavelet')}, {model.get('levels')}, "
         f"{model.get('mode')} |",
         f"| masks | {model.get('gating')}{', bounded' if model.get('bounded') else ''}; the "
         f"network sees {seen} |",
-        f"| network | hidden widths {model.get('widths')}; {parameters:,} parameters |",
+        f"| network | hidden widths {model.get('widths')}{wide}; {parameters:,} parameters |",
     ]
 
 

@@ -11,7 +11,7 @@ from tests.app_driver import by_key, words
 from tests.app_driver import write_checkpoints as write
 from tests.training_app import fill, pair_files, train_page, until, zip_of
 from tests.training_data import tiny_config, tiny_data
-from trainer.config import preset
+from trainer.presets import preset
 from trainer.run_folder import RunFolder, list_runs
 from trainer.sweep import plan_sweep, sweep
 from trainer.sweep_results import RESULTS_MD, results_csv, results_markdown

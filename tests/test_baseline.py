@@ -8,7 +8,8 @@ import torch
 from fusion_core.architectures import ARCHITECTURES, build, from_dict, to_dict
 from fusion_core.baseline import ResNetConfig, ResNetFusion
 from fusion_core.checkpoint import CheckpointError, load, save
-from trainer.config import TrainConfig, preset
+from trainer.config import TrainConfig
+from trainer.presets import preset
 
 
 def test_the_baseline_is_small_enough_to_compare() -> None:
@@ -72,9 +73,9 @@ def test_settings_travel_as_plain_values() -> None:
 
 
 def test_a_training_run_can_name_it() -> None:
-    """The preset trains it under the loss of the default; wavelet settings are refused."""
+    """The preset trains it under the loss of `dilated`; wavelet settings are refused."""
     run = preset("resnet")
-    assert run.loss == preset("default").loss
+    assert run.loss == preset("dilated").loss
     assert TrainConfig.from_dict(run.to_dict()) == run
     with pytest.raises(ValueError, match=r"The residual network has no wavelet"):
         run.with_options({"wavelet": "db4"})

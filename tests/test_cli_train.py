@@ -11,8 +11,9 @@ from cli import main
 from fusion_core.checkpoint import load
 from imaging.read import read_image
 from tests.synthetic import write_folder
-from trainer.config import OPTIONS, PRESETS, TrainConfig
+from trainer.config import OPTIONS, TrainConfig
 from trainer.console import describe, stop_on_interrupt
+from trainer.presets import PRESETS
 from trainer.reports import EpochReport, MetricsReport, StateReport, StepReport
 
 TINY = ("--preset", "seed", "--size", "32", "--batch-size", "2", "--device", "cpu",

@@ -10,6 +10,7 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from fusion_core.losses import (
+    BALANCED,
     DEFAULT,
     LOSSES,
     MEDICAL,
@@ -280,9 +281,9 @@ def test_named_weights() -> None:
     """The named losses have the published weights."""
     assert STANDARD == {"mse": 1, "ssim": 2, "gradient": 1}
     assert MEDICAL == {"mse": 0.5, "ssim": 3, "gradient": 2, "edge": 0.5, "information": 0.3}
-    assert set(DEFAULT) | set(SALIENCY) <= set(TERMS)
-    named = {"standard": STANDARD, "medical": MEDICAL, "default": DEFAULT, "saliency": SALIENCY}
-    assert named == LOSSES
+    assert set(DEFAULT) | set(BALANCED) | set(SALIENCY) <= set(TERMS)
+    own = {"default": DEFAULT, "balanced": BALANCED, "saliency": SALIENCY}
+    assert {"standard": STANDARD, "medical": MEDICAL, **own} == LOSSES
 
 
 def test_bad_weights_and_shapes_say_what_is_wrong() -> None:

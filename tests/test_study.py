@@ -9,8 +9,8 @@ import pytest
 
 import cli
 from fusion_core.checkpoint import load
-from trainer.config import preset
 from trainer.control import Control
+from trainer.presets import preset
 from trainer.run_folder import RunFolder
 from trainer.sources import ArraySource
 from trainer.study import CLIPPED, SCORES, Study

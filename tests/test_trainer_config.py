@@ -6,7 +6,8 @@ import pytest
 
 from fusion_core.losses import MEDICAL, STANDARD
 from fusion_core.model import FusionConfig
-from trainer.config import OPTIONS, PRESETS, TrainConfig, parse_option, preset
+from trainer.config import OPTIONS, TrainConfig, parse_option
+from trainer.presets import PRESETS, preset
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -13,9 +13,10 @@ from imaging import archive
 from imaging.errors import InputError
 from tests.training_app import PAIR, pair_files, until, write_pairs, zip_of
 from tests.training_data import tiny_config, tiny_data
-from trainer.config import OPTIONS, PRESETS
+from trainer.config import OPTIONS
 from trainer.data import CTMRIDataset, open_folder
 from trainer.loop import train
+from trainer.presets import PRESETS
 from trainer.run_folder import RunFolder
 from trainer.sources import PhantomSource
 from ui.training import curves, data_report, fields, history, launch, manage, pictures

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, cast, get_args, get_type_hints
 
 from fusion_core.architectures import ARCHITECTURES as MODELS
-from fusion_core.architectures import RESNET, ModelConfig, from_dict, to_dict
+from fusion_core.architectures import ModelConfig, from_dict, to_dict
 from fusion_core.baseline import ResNetConfig
-from fusion_core.losses import DEFAULT, LOSSES, MEDICAL, STANDARD, FusionLoss
+from fusion_core.losses import LOSSES, STANDARD, FusionLoss
 from fusion_core.model import FusionConfig
 from fusion_core.wavelets import MODES
 from pipelines.extensions import ExtensionFile, is_loaded
@@ -231,17 +231,6 @@ class TrainConfig:
         return replace(self, **own)
 
 
-def preset(name: str) -> TrainConfig:
-    """The named preset.
-
-    Raises:
-        ValueError: there is none of that name.
-    """
-    if name not in PRESETS:
-        raise ValueError(f"Unknown training preset {name!r}; choose one of {', '.join(PRESETS)}.")
-    return PRESETS[name]
-
-
 def parse_option(name: str, text: str) -> Any:
     """Read a setting's value from text, as on a command line.
 
@@ -337,6 +326,10 @@ _MODEL_HELP: dict[str, tuple[str, float | None, float | None, tuple[str, ...]]] 
     "mask_inputs": (
         "Bands that the mask networks see: approximations only, or all.", None, None, ("ll", "all")
     ),
+    "mask_net": (
+        "plain: a stack of convolutions; context: a wider view, where gates are independent.",
+        None, None, ("plain", "context"),
+    ),
     "widths": ("Channels of the mask networks' hidden layers, like 16,32.", None, None, ()),
     "kernel_size": ("Side of the mask networks' kernels, odd.", 1, 11, ()),
     "dilations": ("Spacing of the kernels' taps, one number per layer, or empty.", None, None, ()),
@@ -380,27 +373,3 @@ def _options() -> dict[str, Option]:
 
 OPTIONS: dict[str, Option] = _options()
 """Every setting by name: flags and forms are generated from it."""
-
-PRESETS: dict[str, TrainConfig] = {
-    "seed": TrainConfig(),
-    "medical": TrainConfig(
-        model=MODELS["medical"], loss=dict(MEDICAL), batch_size=4, learning_rate=5e-4
-    ),
-    "default": TrainConfig(
-        model=MODELS["default"],
-        loss=dict(DEFAULT),
-        epochs=100,
-        batch_size=4,
-        learning_rate=3e-3,
-        scheduler="cosine",
-        warmup_epochs=2.0,
-        clip_norm=1.0,
-        crop=128,
-        flip="both",
-    ),
-}
-PRESETS["default-lite"] = replace(PRESETS["default"], model=MODELS["default-lite"])
-PRESETS[RESNET] = replace(PRESETS["default"], model=MODELS[RESNET])
-"""``seed``: the published table; ``medical``: its advanced example; ``default`` and
-``default-lite``: our own; ``resnet``: the deep baseline, under the loss and schedule of
-``default``."""

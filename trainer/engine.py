@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fusion_core.architectures import FusionModel, build
+from fusion_core.context_masks import ContextMaskNet
 from fusion_core.losses import FusionLoss
 from fusion_core.masks import MaskNet
 from trainer.config import TrainConfig
@@ -240,7 +241,7 @@ def _autocast_masks(model: FusionModel, device: torch.device, amp: str) -> None:
     """Run the mask networks alone in half precision; transforms and losses stay float32."""
     dtype = torch.bfloat16 if amp == "bf16" else torch.float16
     for net in model.modules():
-        if isinstance(net, MaskNet):
+        if isinstance(net, MaskNet | ContextMaskNet):
             net.forward = torch.autocast(device.type, dtype)(net.forward)  # type: ignore[method-assign]
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.extensions import ExtensionFile, load_extensions, load_recorded
-from trainer.config import OPTIONS, PRESETS, Option, TrainConfig, parse_option, preset
+from trainer.config import OPTIONS, Option, TrainConfig, parse_option
 from trainer.data import CTMRIDataset, open_folder
+from trainer.presets import PRESETS, preset
 from trainer.run_folder import RunError, RunFolder
 from trainer.sources import source_from
 

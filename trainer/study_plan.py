@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from fusion_core.checkpoint import NAME_RULE, is_name
 from fusion_core.metrics import METRICS
-from trainer.config import TrainConfig, preset
+from trainer.config import TrainConfig
+from trainer.presets import preset
 
 Stage = Literal["short", "full"]
 STAGES: tuple[Stage, ...] = ("short", "full")

@@ -1,6 +1,7 @@
 """Training objectives: loss terms as free functions, and their weighted sums."""
 
 from fusion_core.losses.objective import (
+    BALANCED,
     DEFAULT,
     LOSSES,
     MEDICAL,
@@ -13,6 +14,7 @@ from fusion_core.losses.pairstats import PairStats
 from fusion_core.losses.terms import TERMS, Term
 
 __all__ = [
+    "BALANCED",
     "DEFAULT",
     "LOSSES",
     "MEDICAL",

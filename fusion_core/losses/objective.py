@@ -19,6 +19,15 @@ MEDICAL: dict[str, float] = {
     "information": 0.3,
 }
 DEFAULT: dict[str, float] = {
+    "uniform_ssim": 28.0,
+    "fidelity": 4.8,
+    "edge_quality": 18.0,
+    "scd": 4.2,
+    "artefact": 2.0,
+    "unexplained": 0.3,
+    "edge": 8.0,
+}
+BALANCED: dict[str, float] = {
     "uniform_ssim": 22.0,
     "fidelity": 4.0,
     "edge_quality": 14.0,
@@ -39,6 +48,7 @@ LOSSES: dict[str, dict[str, float]] = {
     "standard": STANDARD,
     "medical": MEDICAL,
     "default": DEFAULT,
+    "balanced": BALANCED,
     "saliency": SALIENCY,
 }
 

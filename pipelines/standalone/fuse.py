@@ -21,6 +21,7 @@ from torch import Tensor
 HERE = Path(__file__).resolve().parent
 BANDS = ("LL", "LH", "HL", "HH")
 TINY = 1e-6
+SOFT_LL, SOFT_DETAIL, STEP, NUDGE_TINY = 0.04, 0.02, 0.1, 1e-4  # of the context mask network
 
 Array = np.ndarray
 Arrays = dict[str, np.ndarray]
@@ -91,12 +92,40 @@ class Model:
         return ct + mri, masks, {"ct": ct, "mri": mri}
 
     def _gates(self, x: Tensor, net: int) -> Tensor:
+        if self.settings.get("mask_net") == "context":
+            return self._context_gates(x, f"mask_nets.{net}")
         s, layers = self.settings, len(self.settings["widths"]) + 1
         dilations = s["dilations"] or [1] * layers
         for i, dilation in enumerate(dilations):
             x = self._convolve(x, f"mask_nets.{net}.layers.{2 * i}", dilation=dilation)
             x = torch.sigmoid(x) if i == layers - 1 else F.relu(x)
         return x
+
+    def _context_gates(self, seen: Tensor, net: str) -> Tensor:
+        """Blocks of 2 x 2 coefficients as channels, a coarse branch, and nudged gates."""
+        height, width = seen.shape[-2:]
+        seen = F.pad(seen, (0, width % 2, 0, height % 2), mode="replicate")
+        blocks = F.pixel_unshuffle(seen, 2)
+        around = F.avg_pool2d(seen[:, :2], 2)
+        around = F.avg_pool2d(around, 3, 1, 1, count_include_pad=False)
+        ll, details = blocks[:, :8] - around.repeat_interleave(4, 1), blocks[:, 8:]
+        soft = ll / (ll.abs() + SOFT_LL), details / (details.abs() + SOFT_DETAIL)
+        x = F.relu(self._convolve(torch.cat((blocks, *soft), 1), f"{net}.fine.0"))
+        wide = F.avg_pool2d(x, 4, ceil_mode=True)
+        for i, dilation in enumerate((1, 2, 4)):
+            wide = F.relu(self._convolve(wide, f"{net}.coarse.{i}", dilation=dilation))
+        wide = self._convolve(wide, f"{net}.up")
+        x = x + F.interpolate(wide, size=x.shape[-2:], mode="bilinear", align_corners=False)
+        last = len(self.settings["widths"])
+        for i in range(1, last):
+            x = F.relu(self._convolve(x, f"{net}.fine.{i}"))
+        said = self._convolve(x, f"{net}.fine.{last}")
+        n = said.shape[1] // 3
+        by_source = blocks.view(-1, 4, 2, 4, *blocks.shape[-2:])[:, -n // 4 :]
+        ct, mri = (by_source[:, :, i].flatten(1, 2) for i in (0, 1))
+        nudge = said[:, 2 * n :] * STEP / (ct * ct + mri * mri + NUDGE_TINY)
+        gates = torch.sigmoid(said[:, : 2 * n]) + torch.cat((nudge * ct, nudge * mri), 1)
+        return F.pixel_shuffle(gates.clamp(0, 1), 2)[..., :height, :width]
 
     def _bound(self, gates: Bands, values: Bands, sizes: Sizes) -> Bands:
         """Shrink gates so that a two-tap model's image stays in [0, 1]; coarsest level first."""

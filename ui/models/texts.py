@@ -23,7 +23,10 @@ def facts(checkpoint: Checkpoint) -> dict[str, str]:
     if isinstance(config, FusionConfig):
         seen = "all subbands" if config.mask_inputs == "all" else "the approximations (LL)"
         bound = "; bounded, so no pixel is clipped" if config.bounded else ""
-        found["Mask network"] = f"sees {seen} of both images; widths {list(config.widths)}{bound}"
+        wide = ", on blocks and a coarse branch" if config.mask_net == "context" else ""
+        found["Mask network"] = (
+            f"sees {seen} of both images; widths {list(config.widths)}{wide}{bound}"
+        )
         found["Beyond the border"] = config.mode
     if isinstance(loss := training.get("loss"), Mapping) and loss:
         found["Loss"] = ", ".join(f"{term} {weight}" for term, weight in loss.items())

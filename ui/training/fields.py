@@ -9,8 +9,9 @@ from fusion_core.architectures import ARCHITECTURES as MODELS
 from fusion_core.baseline import ResNetConfig
 from fusion_core.losses import LOSSES, TERMS
 from fusion_core.wavelets import NAMED_WAVELETS
-from trainer.config import OPTIONS, PRESETS, Option, TrainConfig, parse_option
+from trainer.config import OPTIONS, Option, TrainConfig, parse_option
 from trainer.options import checked
+from trainer.presets import PRESETS
 
 LABELS = {
     "model": "Architecture",
