@@ -2,10 +2,12 @@
 
 Both are given the same losses. A network must foresee its gates from other patients; fitted gates
 know the pair and say what masks of this transform can do at all. DATA holds pairs of a patient
-whom none of the networks was trained on, as CT/ and MRI/; RUNS are folders of a sweep over losses;
-USUAL holds the 21 benchmark pairs, on which only gates are fitted, with three weights of SSIM.
+whom none of the networks was trained on, as CT/ and MRI/; RUNS are folders of a sweep over losses,
+DILATED and CONTEXT runs of the presets `dilated` and `default` without that patient; USUAL holds
+the 21 benchmark pairs, for DILATED and for gates that are fitted with three weights of SSIM.
 
-Run: python benchmarks/front.py DATA --runs RUNS [RUNS ...] --usual USUAL
+Run: python benchmarks/front.py DATA --runs RUNS [RUNS ...] --dilated DILATED --context CONTEXT
+         --usual USUAL
      python benchmarks/front.py --page                        the page alone, from what was measured
 """
 
@@ -22,18 +24,19 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from fusion_core.fitted_gates import PAIR_LOSS, fit_gates
-from fusion_core.losses import DEFAULT, FusionLoss
+from fusion_core.losses import BALANCED, FusionLoss
 from imaging.pairs import find_pairs
 from pipelines.compare import Entry, compare, conclude
 from pipelines.methods import Method, load_method, load_named
 from pipelines.plots import PALETTE, svg_figure
-from trainer.run_folder import list_runs
+from trainer.run_folder import RunFolder, list_runs
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MEASURED, METHODS = DOCS / "measured" / "front.csv", DOCS / "measured" / "methods.csv"
 WORDS = DOCS / "measured" / "front_words.md"
-SHIPPED = ("default", "default-lite", "findings", "seed-haar")
+SHIPPED = ("default-lite", "findings", "seed-haar")
 NETWORK, FITTED, CHECKPOINT, USUAL = "network", "fitted gates", "checkpoint", "usual 21 pairs"
+PRESET, DILATED, CONTEXT = "preset", "dilated", "context"
 SSIM_WEIGHTS = (25.0, 35.0, 50.0)
 """Of `uniform_ssim` on the usual 21 pairs; the first is the rule's own."""
 
@@ -51,16 +54,23 @@ PANELS = ("SSIM_Avg", "SCD", "VIF", "MI_Avg")
 Row = dict[str, str]
 
 
-def measure(data: Path, runs: Sequence[Path], usual: Path) -> list[dict[str, Any]]:
-    """Mean of every aim's metric for networks, fitted gates and shipped checkpoints."""
+def measure(
+    data: Path, runs: Sequence[Path], presets: Mapping[str, Path], usual: Path
+) -> list[dict[str, Any]]:
+    """Mean of every aim's metric for networks, fitted gates, presets and shipped checkpoints."""
+    trained = {
+        name: load_method(str(RunFolder(run).best), device="cpu") for name, run in presets.items()
+    }
     networks = {}
     for run in (run for folder in runs for run in list_runs(folder)):
         networks[words(run.config().loss)] = (load_method(str(run.best), device="cpu"), run)
     losses = {text: run.config().loss for text, (_, run) in networks.items()}
-    losses |= {words(PAIR_LOSS): PAIR_LOSS, words(DEFAULT): DEFAULT}
+    losses |= {words(PAIR_LOSS): PAIR_LOSS, words(BALANCED): BALANCED}
     kinds = [(NETWORK, text, method) for text, (method, _) in networks.items()]
     kinds += [(FITTED, text, fitted(loss)) for text, loss in losses.items()]
+    kinds += [(PRESET, name, method) for name, method in trained.items()]
     kinds += [(CHECKPOINT, name, load_named(name, "cpu")) for name in SHIPPED]
+    kinds.append((USUAL, DILATED, trained[DILATED]))
     for weight in SSIM_WEIGHTS:
         loss = {**PAIR_LOSS, "uniform_ssim": weight}
         kinds.append((USUAL, f"uniform_ssim={weight:g}", fitted(loss)))
@@ -101,8 +111,11 @@ def usual_default() -> Row:
 
 
 def carried(rows: Sequence[Row]) -> dict[str, float]:
-    """The aims for these pairs: what `default` has here and lacks, or has to spare, on the 21."""
-    usual, here = usual_default(), next(row for row in rows if row["name"] == "default")
+    """The aims for these pairs: what `dilated` has here and lacks, or has to spare, on the 21."""
+    usual, here = (
+        next(row for row in rows if (row["kind"], row["name"]) == (kind, DILATED))
+        for kind in (USUAL, PRESET)
+    )
     return {m: float(here[m]) + aim - float(usual[m]) for m, aim in AIMS.items()}
 
 
@@ -113,20 +126,20 @@ def reached(row: Row, aims: Mapping[str, float]) -> list[str]:
 
 _NAMED = {
     words(PAIR_LOSS): ", that of the rule `fitted-gates`",
-    words(DEFAULT): ", that of `default`, here on whole images",
+    words(BALANCED): ", `balanced`, here on whole images",
 }
 
 
 def page(rows: Sequence[Row]) -> str:
     """docs/front.md."""
     here = [
-        (f"`{row['name']}`" if kind == CHECKPOINT else f"{kind} {letter(rows, row)}", row)
-        for kind in (CHECKPOINT, NETWORK, FITTED)
+        (title(rows, row), row)
+        for kind in (PRESET, CHECKPOINT, NETWORK, FITTED)
         for row in rows
         if row["kind"] == kind
     ]
     usual = [("`default`", usual_default())]
-    usual += [(f"fitted gates, {row['name']}", row) for row in rows if row["kind"] == USUAL]
+    usual += [(title(rows, row), row) for row in rows if row["kind"] == USUAL]
     losses = "\n".join(
         f"- **{letter(rows, {'name': loss})}**: `{loss}`{_NAMED.get(loss, '')}"
         for loss in lettered(rows)
@@ -140,6 +153,18 @@ def page(rows: Sequence[Row]) -> str:
     for place, part in parts.items():
         text = text.replace(place, part)
     return text
+
+
+def title(rows: Sequence[Row], row: Row) -> str:
+    """What a row of a table is called."""
+    name = row["name"]
+    if row["kind"] == PRESET or name == DILATED:
+        return f"network `{name}`"
+    if row["kind"] == CHECKPOINT:
+        return f"`{name}`"
+    if row["kind"] == USUAL:
+        return f"{FITTED}, {name}"
+    return f"{row['kind']} {letter(rows, row)}"
 
 
 def table(rows: Sequence[tuple[str, Row]], aims: Mapping[str, float]) -> str:
@@ -173,7 +198,10 @@ def short(metric: str, value: float) -> str:
 def draw(rows: Sequence[Row]) -> bytes:
     """Qabf against four other metrics; dashed lines are the aims."""
     aims = carried(rows)
-    marks = {NETWORK: ("o", PALETTE[0]), FITTED: ("D", PALETTE[1]), CHECKPOINT: ("s", PALETTE[2])}
+    marks = {
+        NETWORK: ("o", PALETTE[0]), FITTED: ("D", PALETTE[1]), CHECKPOINT: ("s", PALETTE[2]),
+        PRESET: ("^", PALETTE[3]),
+    }  # fmt: skip
     with svg_figure((10.5, 8.0), 2, 2) as (axes, done):
         for axis, metric in zip(axes, PANELS, strict=True):
             axis.axvline(aims["Qabf"], color="#888888", linestyle="--", linewidth=0.8)
@@ -183,14 +211,15 @@ def draw(rows: Sequence[Row]) -> bytes:
                 points = [(float(row["Qabf"]), float(row[metric])) for row in own]
                 axis.plot(*zip(*points, strict=True), marker, color=colour, label=kind)
                 for row, point in zip(own, points, strict=True):
-                    name = row["name"] if kind == CHECKPOINT else letter(rows, row)
-                    place = (4, -8) if kind == CHECKPOINT else (4, 4)
+                    named = kind in (CHECKPOINT, PRESET)
+                    name = row["name"] if named else letter(rows, row)
+                    place = (4, -8) if named else (4, 4)
                     axis.annotate(name, point, place, textcoords="offset points", fontsize=7)
             axis.set_xlabel("Qabf ↑")
             axis.set_ylabel(f"{metric} ↑")
             axis.margins(0.12)
         axes[0].figure.legend(
-            *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False
+            *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False
         )
     return done[0]
 
@@ -200,14 +229,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, nargs="?", help="pairs of a patient left out")
     parser.add_argument("--runs", type=Path, nargs="+", default=[], help="folders of a sweep")
+    for name, made in ((DILATED, "dilated"), (CONTEXT, "default")):
+        text = f"a run of the preset {made} without that patient"
+        parser.add_argument(f"--{name}", type=Path, help=text)
     parser.add_argument("--usual", type=Path, help="the 21 benchmark pairs")
     parser.add_argument("--page", action="store_true", help="only write the page again")
     args = parser.parse_args()
     if not args.page:
-        if args.data is None or args.usual is None or not args.runs:
-            parser.error("give DATA, --runs and --usual, or --page")
+        presets = {DILATED: args.dilated, CONTEXT: args.context}
+        if None in (args.data, args.usual, *presets.values()) or not args.runs:
+            parser.error("give DATA, --runs, --dilated, --context and --usual, or --page")
         torch.set_num_threads(1)
-        rows = measure(args.data, args.runs, args.usual)
+        rows = measure(args.data, args.runs, presets, args.usual)
         with MEASURED.open("w", newline="", encoding="utf-8") as file:
             written = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             written.writeheader()

@@ -28,7 +28,6 @@ from fusion_core.wavelets import (
     synthesise_level,
 )
 
-_LATER = {"mask_net": "plain"}  # settings that older files do not have, and their defaults
 _TINY = 1e-6  # far below one grey level; keeps the gradient of a division finite
 
 MaskInputs = Literal["ll", "all"]
@@ -130,12 +129,8 @@ class FusionConfig:
         return f"{self.wavelet}, {levels}, {self.gating} gates"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; a setting that came later only where it is not the default.
-
-        A checkpoint's hash covers these values, so files from before keep theirs.
-        """
-        values = asdict(self)
-        return {k: v for k, v in values.items() if k not in _LATER or v != _LATER[k]}
+        """Plain values, ready for JSON."""
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "FusionConfig":

@@ -20,10 +20,13 @@ def test_aims_are_reached_from_the_right_side() -> None:
     assert front.reached(worse, front.AIMS) == []
 
 
-def test_aims_are_carried_over_by_what_default_lacks() -> None:
-    """Where `default` is short by some amount on the 21 pairs, so is it here of the carried aim."""
-    rows, usual = front.read(), front.usual_default()
-    here = next(row for row in rows if row["name"] == "default")
+def test_aims_are_carried_over_by_what_dilated_lacks() -> None:
+    """Where `dilated` is short by some amount on the 21 pairs, so is it here of the carried aim."""
+    rows = front.read()
+    here, usual = (
+        next(row for row in rows if (row["kind"], row["name"]) == (kind, "dilated"))
+        for kind in (front.PRESET, front.USUAL)
+    )
     aims = front.carried(rows)
     for metric, aim in front.AIMS.items():
         assert abs((aims[metric] - float(here[metric])) - (aim - float(usual[metric]))) < 1e-9
