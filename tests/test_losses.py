@@ -12,6 +12,7 @@ from torch import Tensor
 from fusion_core.losses import (
     BALANCED,
     DEFAULT,
+    FINISH,
     LOSSES,
     MEDICAL,
     SALIENCY,
@@ -281,8 +282,9 @@ def test_named_weights() -> None:
     """The named losses have the published weights."""
     assert STANDARD == {"mse": 1, "ssim": 2, "gradient": 1}
     assert MEDICAL == {"mse": 0.5, "ssim": 3, "gradient": 2, "edge": 0.5, "information": 0.3}
-    assert set(DEFAULT) | set(BALANCED) | set(SALIENCY) <= set(TERMS)
-    own = {"default": DEFAULT, "balanced": BALANCED, "saliency": SALIENCY}
+    assert set(DEFAULT) | set(FINISH) | set(BALANCED) | set(SALIENCY) <= set(TERMS)
+    own = {"default": DEFAULT, "default-finish": FINISH}
+    own |= {"balanced": BALANCED, "saliency": SALIENCY}
     assert {"standard": STANDARD, "medical": MEDICAL, **own} == LOSSES
 
 

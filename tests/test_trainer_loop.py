@@ -226,6 +226,38 @@ def test_a_run_is_not_started_over_another_or_resumed_with_other_settings(tmp_pa
         list(train(config, data, tmp_path / "run", resume=True))
 
 
+def test_a_run_begins_with_the_weights_of_a_checkpoint(tmp_path: Path) -> None:
+    """Its first weights are the file's; it goes on when the file is gone."""
+    first = run(tiny_config(epochs=1), tmp_path / "first")
+    start = tmp_path / "start.safetensors"
+    checkpoint.save(start, last(first).model, {})
+    config = tiny_config(seed=9, start=str(start))
+    assert same(dict(new_model(config).state_dict()), dict(last(first).model.state_dict()))
+    whole = run(config, tmp_path / "whole")
+    assert stop_after(config, tmp_path / "parts", 2).reason == "stopped"
+    start.unlink()
+    run(config, tmp_path / "parts", resume=True)
+    assert last(whole).reason == "done"
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        ("default", r"cannot start from default, which holds another model .*mask_inputs 'all'"),
+        ("nobody", "Unknown checkpoint 'nobody'"),
+        ("gone.safetensors", "no checkpoint file"),
+    ],
+)
+def test_a_start_that_cannot_be_is_refused_before_anything_is_written(
+    tmp_path: Path, start: str, message: str
+) -> None:
+    """The sentence says which settings differ, or which checkpoints there are."""
+    with pytest.raises(ValueError, match=message):
+        run(tiny_config(start=start), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_out_of_memory_names_a_batch_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A step that fails for want of memory ends the run with a batch size that passes."""
     config = tiny_config(batch_size=6, epochs=1)

@@ -43,6 +43,10 @@ class TrainConfig:
             kind="loss",
         ),
     )
+    start: str | None = setting(
+        None, "Checkpoint whose weights training begins with, by name or path; none begins anew.",
+        "schedule",
+    )  # fmt: skip
     epochs: int = setting(50, "Times every training pair is seen.", "schedule", 1, 100_000)
     batch_size: int = setting(
         8, "Pairs per step, over all processes together.", "schedule", 1, 4096

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fusion_core.architectures import FusionModel, build
+from fusion_core.architectures import FusionModel, build, to_dict
+from fusion_core.checkpoint import load
 from fusion_core.context_masks import ContextMaskNet
 from fusion_core.losses import FusionLoss
 from fusion_core.masks import MaskNet
@@ -42,10 +43,30 @@ class StepResult:
 
 
 def new_model(config: TrainConfig) -> FusionModel:
-    """A model whose first weights are fixed by the seed alone."""
+    """A model with the weights of ``config.start``, or with first weights fixed by the seed alone.
+
+    Raises:
+        ValueError: the checkpoint cannot be used, or holds another model than the run's.
+    """
+    if config.start is not None:
+        return _started_from(config.start, config)
     with _INITIALISING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         return build(config.model)
+
+
+def _started_from(name: str, config: TrainConfig) -> FusionModel:
+    model = load(name).model
+    if model.config != config.model:
+        asked, found = to_dict(config.model), to_dict(model.config)
+        other = ", ".join(
+            f"{k} {found.get(k)!r} instead of {v!r}" for k, v in asked.items() if found.get(k) != v
+        )
+        raise ValueError(
+            f"The run cannot start from {name}, which holds another model "
+            f"({other or 'another kind'}); choose the model that it was trained as."
+        )
+    return model
 
 
 def learning_rate(config: TrainConfig, epoch: int, step: int, steps: int) -> float:

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from trainer.config import TrainConfig
 from trainer.control import Control
 from trainer.data import CTMRIDataset, what_changed
 from trainer.distributed import LostError, Ranks, join, local_device
-from trainer.engine import Engine, NonFiniteError, StepResult, learning_rate
+from trainer.engine import Engine, NonFiniteError, StepResult, learning_rate, new_model
 from trainer.memory import OutOfMemoryError, advice, is_out_of_memory
 from trainer.progress import Progress, Sums
 from trainer.recorder import Recorder
@@ -70,6 +70,8 @@ def train(
         raise RunError(f"There is no run to resume in {run_dir}; give the folder of one.")
     if config.crop and not config.size and config.crop > min(data.shape):
         raise ValueError(f"crop must be at most the images' side, {min(data.shape)} pixels.")
+    if config.start is not None and not resume:
+        new_model(config)  # refuses a checkpoint that does not fit before anything is written
     with ExitStack() as stack:
         ranks = stack.enter_context(join(device))
         if folder is not None and ranks.first:
@@ -84,7 +86,13 @@ def train(
             stack.callback(torch.compiler.reset)  # CUDA graphs hold memory of their own
         recorder = Recorder(folder if ranks.first else None, config, data)
         stack.callback(recorder.close)
-        run = _Run(config, data.to(device), device, ranks, control or Control(), recorder)
+        control = control or Control()
+        # A run that goes on has weights of its own; the file it began with may be gone.
+        begin = replace(config, start=None) if state else config
+        if device.type == "cuda":  # earlier runs of this process have their own peak
+            torch.cuda.reset_peak_memory_stats(device)
+        engine = Engine(begin, device, ranks)
+        run = _Run(config, engine, data.to(device), device, ranks, control, recorder)
         if state:
             run.load_state(state)
         yield from _to_the_end(run)
@@ -118,6 +126,7 @@ class _Run:
     def __init__(
         self,
         config: TrainConfig,
+        engine: Engine,
         data: CTMRIDataset,
         device: torch.device,
         ranks: Ranks,
@@ -125,10 +134,7 @@ class _Run:
         recorder: Recorder,
     ) -> None:
         self.config, self.data, self.device, self.ranks = config, data, device, ranks
-        self.control, self.recorder = control, recorder
-        if device.type == "cuda":  # earlier runs of this process have their own peak
-            torch.cuda.reset_peak_memory_stats(device)
-        self.engine = Engine(config, device, ranks)
+        self.engine, self.control, self.recorder = engine, control, recorder
         self.progress = Progress(best_weights=self.engine.weights())
         self.steps = math.ceil(len(data.train) / config.batch_size)
         shown = data.val or data.train

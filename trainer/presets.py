@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from fusion_core.architectures import ARCHITECTURES as MODELS
 from fusion_core.architectures import RESNET
-from fusion_core.losses import BALANCED, DEFAULT, MEDICAL
+from fusion_core.losses import BALANCED, DEFAULT, FINISH, MEDICAL
 from trainer.config import TrainConfig
 
 PRESETS: dict[str, TrainConfig] = {
@@ -40,11 +40,14 @@ PRESETS: dict[str, TrainConfig] = {
         flip="both",
     ),
 }
+PRESETS["default-finish"] = replace(
+    PRESETS["default"], loss=dict(FINISH), epochs=40, learning_rate=8e-4, intensity=0.0
+)
 PRESETS["default-lite"] = replace(PRESETS["dilated"], model=MODELS["default-lite"])
 PRESETS[RESNET] = replace(PRESETS["dilated"], model=MODELS[RESNET])
-"""``seed``: the published table; ``medical``: its advanced example; ``default`` and
-``default-lite``: our own; ``dilated``: a plain network between them; ``resnet``: the deep
-baseline, under the loss and schedule of ``dilated``."""
+"""``seed``: the published table; ``medical``: its advanced example; ``default`` and then, with its
+``start``, ``default-finish``: our own; ``default-lite`` and ``dilated``: plain and quick networks;
+``resnet``: the deep baseline, under the loss and schedule of ``dilated``."""
 
 
 def preset(name: str) -> TrainConfig:

@@ -3,6 +3,7 @@
 from fusion_core.losses.objective import (
     BALANCED,
     DEFAULT,
+    FINISH,
     LOSSES,
     MEDICAL,
     SALIENCY,
@@ -16,6 +17,7 @@ from fusion_core.losses.terms import TERMS, Term
 __all__ = [
     "BALANCED",
     "DEFAULT",
+    "FINISH",
     "LOSSES",
     "MEDICAL",
     "SALIENCY",

@@ -27,6 +27,16 @@ DEFAULT: dict[str, float] = {
     "unexplained": 0.3,
     "edge": 8.0,
 }
+FINISH: dict[str, float] = {
+    "uniform_ssim": 40.0,
+    "fidelity": 4.5,
+    "edge_quality": 24.0,
+    "scd": 3.4,
+    "artefact": 2.0,
+    "unexplained": 0.3,
+    "edge": 6.5,
+    "visible_difference": 1.8,
+}
 BALANCED: dict[str, float] = {
     "uniform_ssim": 22.0,
     "fidelity": 4.0,
@@ -48,6 +58,7 @@ LOSSES: dict[str, dict[str, float]] = {
     "standard": STANDARD,
     "medical": MEDICAL,
     "default": DEFAULT,
+    "default-finish": FINISH,
     "balanced": BALANCED,
     "saliency": SALIENCY,
 }

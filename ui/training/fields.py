@@ -15,6 +15,8 @@ from trainer.presets import PRESETS
 
 LABELS = {
     "model": "Architecture",
+    "start": "Start from checkpoint",
+    "mask_net": "Mask network",
     "batch_size": "Batch size",
     "size": "Image size, px",
     "val_fraction": "Validation share",
