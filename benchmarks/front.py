@@ -3,11 +3,10 @@
 Both are given the same losses. A network must foresee its gates from other patients; fitted gates
 know the pair and say what masks of this transform can do at all. DATA holds pairs of a patient
 whom none of the networks was trained on, as CT/ and MRI/; RUNS are folders of a sweep over losses,
-DILATED and CONTEXT runs of the presets `dilated` and `default` without that patient; USUAL holds
-the 21 benchmark pairs, for DILATED and for gates that are fitted with three weights of SSIM.
+DILATED is a run of the preset `dilated` without that patient; USUAL holds the 21 benchmark pairs,
+for DILATED and for gates that are fitted with three weights of SSIM.
 
-Run: python benchmarks/front.py DATA --runs RUNS [RUNS ...] --dilated DILATED --context CONTEXT
-         --usual USUAL
+Run: python benchmarks/front.py DATA --runs RUNS [RUNS ...] --dilated DILATED --usual USUAL
      python benchmarks/front.py --page                        the page alone, from what was measured
 """
 
@@ -34,9 +33,9 @@ from trainer.run_folder import RunFolder, list_runs
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MEASURED, METHODS = DOCS / "measured" / "front.csv", DOCS / "measured" / "methods.csv"
 WORDS = DOCS / "measured" / "front_words.md"
-SHIPPED = ("default-lite", "findings", "seed-haar")
+SHIPPED = ("default", "default-lite", "findings", "seed-haar")
 NETWORK, FITTED, CHECKPOINT, USUAL = "network", "fitted gates", "checkpoint", "usual 21 pairs"
-PRESET, DILATED, CONTEXT = "preset", "dilated", "context"
+PRESET, DILATED = "preset", "dilated"
 SSIM_WEIGHTS = (25.0, 35.0, 50.0)
 """Of `uniform_ssim` on the usual 21 pairs; the first is the rule's own."""
 
@@ -54,13 +53,9 @@ PANELS = ("SSIM_Avg", "SCD", "VIF", "MI_Avg")
 Row = dict[str, str]
 
 
-def measure(
-    data: Path, runs: Sequence[Path], presets: Mapping[str, Path], usual: Path
-) -> list[dict[str, Any]]:
-    """Mean of every aim's metric for networks, fitted gates, presets and shipped checkpoints."""
-    trained = {
-        name: load_method(str(RunFolder(run).best), device="cpu") for name, run in presets.items()
-    }
+def measure(data: Path, runs: Sequence[Path], dilated: Path, usual: Path) -> list[dict[str, Any]]:
+    """Mean of every aim's metric for networks, fitted gates and shipped checkpoints."""
+    plain = load_method(str(RunFolder(dilated).best), device="cpu")
     networks = {}
     for run in (run for folder in runs for run in list_runs(folder)):
         networks[words(run.config().loss)] = (load_method(str(run.best), device="cpu"), run)
@@ -68,9 +63,9 @@ def measure(
     losses |= {words(PAIR_LOSS): PAIR_LOSS, words(BALANCED): BALANCED}
     kinds = [(NETWORK, text, method) for text, (method, _) in networks.items()]
     kinds += [(FITTED, text, fitted(loss)) for text, loss in losses.items()]
-    kinds += [(PRESET, name, method) for name, method in trained.items()]
+    kinds.append((PRESET, DILATED, plain))
     kinds += [(CHECKPOINT, name, load_named(name, "cpu")) for name in SHIPPED]
-    kinds.append((USUAL, DILATED, trained[DILATED]))
+    kinds.append((USUAL, DILATED, plain))
     for weight in SSIM_WEIGHTS:
         loss = {**PAIR_LOSS, "uniform_ssim": weight}
         kinds.append((USUAL, f"uniform_ssim={weight:g}", fitted(loss)))
@@ -229,18 +224,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, nargs="?", help="pairs of a patient left out")
     parser.add_argument("--runs", type=Path, nargs="+", default=[], help="folders of a sweep")
-    for name, made in ((DILATED, "dilated"), (CONTEXT, "default")):
-        text = f"a run of the preset {made} without that patient"
-        parser.add_argument(f"--{name}", type=Path, help=text)
+    text = "a run of the preset dilated without that patient"
+    parser.add_argument("--dilated", type=Path, help=text)
     parser.add_argument("--usual", type=Path, help="the 21 benchmark pairs")
     parser.add_argument("--page", action="store_true", help="only write the page again")
     args = parser.parse_args()
     if not args.page:
-        presets = {DILATED: args.dilated, CONTEXT: args.context}
-        if None in (args.data, args.usual, *presets.values()) or not args.runs:
-            parser.error("give DATA, --runs, --dilated, --context and --usual, or --page")
+        if None in (args.data, args.dilated, args.usual) or not args.runs:
+            parser.error("give DATA, --runs, --dilated and --usual, or --page")
         torch.set_num_threads(1)
-        rows = measure(args.data, args.runs, presets, args.usual)
+        rows = measure(args.data, args.runs, args.dilated, args.usual)
         with MEASURED.open("w", newline="", encoding="utf-8") as file:
             written = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             written.writeheader()

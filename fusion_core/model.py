@@ -28,6 +28,7 @@ from fusion_core.wavelets import (
     synthesise_level,
 )
 
+_LATER = {"mask_net": "plain"}  # settings that earlier files do not have, and their defaults
 _TINY = 1e-6  # far below one grey level; keeps the gradient of a division finite
 
 MaskInputs = Literal["ll", "all"]
@@ -129,8 +130,12 @@ class FusionConfig:
         return f"{self.wavelet}, {levels}, {self.gating} gates"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return asdict(self)
+        """Plain values, ready for JSON; a later setting only where it is not the default.
+
+        A checkpoint's hash covers these values: one of an earlier version that is saved again
+        keeps it.
+        """
+        return {k: v for k, v in asdict(self).items() if k not in _LATER or v != _LATER[k]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "FusionConfig":
