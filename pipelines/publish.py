@@ -86,12 +86,13 @@ def model_card(
     training, data = metadata.get("training", {}), metadata.get("data", {})
     model = training.get("model", {})
     loss = ", ".join(f"{term} {weight:g}" for term, weight in training.get("loss", {}).items())
+    begun = f"; begun with the weights of {training['start']}" if training.get("start") else ""
     rows = [
         *_architecture(model, parameters),
         f"| loss | {loss} |",
         f"| schedule | {training.get('optimizer')}, rate {training.get('learning_rate'):g}, "
         f"{training.get('scheduler')}, batch {training.get('batch_size')}, "
-        f"{training.get('epochs')} epochs, seed {training.get('seed')} |",
+        f"{training.get('epochs')} epochs, seed {training.get('seed')}{begun} |",
         f"| weights taken from | epoch {metadata.get('epoch')}, the lowest {best_by(metadata)} |",
         f"| trained on | {data.get('train_pairs')} pairs of patients "
         f"{', '.join(data.get('train_patients', []))} |",

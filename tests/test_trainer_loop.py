@@ -239,6 +239,8 @@ def test_a_run_begins_with_the_weights_of_a_checkpoint(tmp_path: Path) -> None:
     run(config, tmp_path / "parts", resume=True)
     assert last(whole).reason == "done"
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+    told = checkpoint.load(tmp_path / "whole" / "best.safetensors").metadata["training"]
+    assert told["start"] == f"{tmp_path.name}/start.safetensors"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,7 @@ class Recorder:
                 "epoch": progress.best_epoch,
                 "best_by": "validation loss" if report.val else "training loss",
                 "best_loss": progress.best_loss,
-                "training": self._config.to_dict(),
+                "training": self._config.to_dict() | {"start": _short(self._config.start)},
                 "data": {
                     "source": report.source,
                     "fingerprint": report.fingerprint,
@@ -192,3 +193,8 @@ def write_inputs(folder: RunFolder, config: TrainConfig, data: CTMRIDataset) -> 
     """Write what a run is made of: its settings, and what is known of its images."""
     folder.write_json("config.json", config.to_dict())
     folder.write_json("data.json", data.report.to_dict() | {"origin": data.origin})
+
+
+def _short(start: str | None) -> str | None:
+    """The end of a checkpoint's path: a file that is passed on names no folder of a machine."""
+    return start and "/".join(Path(start).parts[-2:])
