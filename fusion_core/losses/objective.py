@@ -31,7 +31,7 @@ FINISH: dict[str, float] = {
     "uniform_ssim": 37.0,
     "fidelity": 4.8,
     "edge_quality": 23.5,
-    "scd": 3.7,
+    "scd": 3.3,
     "artefact": 2.0,
     "unexplained": 0.3,
     "edge": 6.0,
