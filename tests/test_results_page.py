@@ -41,7 +41,7 @@ def test_the_order_of_two_methods_is_judged_from_their_means() -> None:
         "wavelet-max": {"SSIM_Avg": "0.8", "Edge_Preservation": "0.9"},
         "resnet": {"SSIM_Avg": "0.701", "Edge_Preservation": "0.99"},
     }
-    rows = results._orders(by_name, {"default": 2.0, "resnet": 10.0})
+    rows = results._orders(by_name, {"default-lite": 2.0, "resnet": 10.0})
     assert [line[-1] for line in rows] == [
         "confirmed", "neither: equal", "refuted", "confirmed", "refuted"
     ]  # fmt: skip

@@ -15,7 +15,7 @@ from trainer.presets import PRESETS
 
 LABELS = {
     "model": "Architecture",
-    "start": "Start from checkpoint",
+    "start": "First weights",
     "mask_net": "Mask network",
     "batch_size": "Batch size",
     "size": "Image size, px",

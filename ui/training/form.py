@@ -11,8 +11,8 @@ from ui.training import fields, state
 from ui.training.places import Device, devices
 
 PRESET_TEXT = {
-    "default": "Our best: two gates per band that see all bands, trained on random crops for what "
-    "is seen in the image.",
+    "default": "Our best, its first part: two gates per band from a network with a wide view. The "
+    "second part is another run with the loss default-finish and the first one's weights.",
     "seed": "The published table: haar, one level, convex masks, loss 1 : 2 : 1, 50 epochs.",
     "medical": "The published advanced example: db4, two levels, five loss terms, smaller steps.",
 }
