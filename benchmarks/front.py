@@ -4,9 +4,11 @@ Both are given the same losses. A network must foresee its gates from other pati
 know the pair and say what masks of this transform can do at all. DATA holds pairs of a patient
 whom none of the networks was trained on, as CT/ and MRI/; RUNS are folders of a sweep over losses,
 DILATED is a run of the preset `dilated` without that patient; USUAL holds the 21 benchmark pairs,
-for DILATED and for gates that are fitted with three weights of SSIM.
+for DILATED and for gates that are fitted with three weights of SSIM. SECOND are folders of a sweep
+over losses for the second part of the training of `default`.
 
-Run: python benchmarks/front.py DATA --runs RUNS [RUNS ...] --dilated DILATED --usual USUAL
+Run: python benchmarks/front.py DATA --runs RUNS [RUNS ...] --second SECOND [SECOND ...]
+         --dilated DILATED --usual USUAL
      python benchmarks/front.py --page                        the page alone, from what was measured
 """
 
@@ -35,7 +37,7 @@ MEASURED, METHODS = DOCS / "measured" / "front.csv", DOCS / "measured" / "method
 WORDS = DOCS / "measured" / "front_words.md"
 SHIPPED = ("default", "default-lite", "findings", "seed-haar")
 NETWORK, FITTED, CHECKPOINT, USUAL = "network", "fitted gates", "checkpoint", "usual 21 pairs"
-PRESET, DILATED = "preset", "dilated"
+PRESET, DILATED, SECOND = "preset", "dilated", "second part"
 SSIM_WEIGHTS = (25.0, 35.0, 50.0)
 """Of `uniform_ssim` on the usual 21 pairs; the first is the rule's own."""
 
@@ -53,16 +55,17 @@ PANELS = ("SSIM_Avg", "SCD", "VIF", "MI_Avg")
 Row = dict[str, str]
 
 
-def measure(data: Path, runs: Sequence[Path], dilated: Path, usual: Path) -> list[dict[str, Any]]:
+def measure(
+    data: Path, runs: Sequence[Path], second: Sequence[Path], dilated: Path, usual: Path
+) -> list[dict[str, Any]]:
     """Mean of every aim's metric for networks, fitted gates and shipped checkpoints."""
     plain = load_method(str(RunFolder(dilated).best), device="cpu")
-    networks = {}
-    for run in (run for folder in runs for run in list_runs(folder)):
-        networks[words(run.config().loss)] = (load_method(str(run.best), device="cpu"), run)
+    networks, finished = trained(runs), trained(second)
     losses = {text: run.config().loss for text, (_, run) in networks.items()}
     losses |= {words(PAIR_LOSS): PAIR_LOSS, words(BALANCED): BALANCED}
     kinds = [(NETWORK, text, method) for text, (method, _) in networks.items()]
     kinds += [(FITTED, text, fitted(loss)) for text, loss in losses.items()]
+    kinds += [(SECOND, text, method) for text, (method, _) in finished.items()]
     kinds.append((PRESET, DILATED, plain))
     kinds += [(CHECKPOINT, name, load_named(name, "cpu")) for name in SHIPPED]
     kinds.append((USUAL, DILATED, plain))
@@ -77,6 +80,15 @@ def measure(data: Path, runs: Sequence[Path], dilated: Path, usual: Path) -> lis
         rows.append({"kind": kind, "name": name, **{m: f"{means[m].mean:.5f}" for m in AIMS}})
         print(kind, *rows[-1].values(), flush=True)
     return rows
+
+
+def trained(folders: Sequence[Path]) -> dict[str, tuple[Method, RunFolder]]:
+    """The runs of sweeps, by their losses."""
+    return {
+        words(run.config().loss): (load_method(str(run.best), device="cpu"), run)
+        for folder in folders
+        for run in list_runs(folder)
+    }
 
 
 def fitted(loss: Mapping[str, float]) -> Method:
@@ -129,7 +141,7 @@ def page(rows: Sequence[Row]) -> str:
     """docs/front.md."""
     here = [
         (title(rows, row), row)
-        for kind in (PRESET, CHECKPOINT, NETWORK, FITTED)
+        for kind in (PRESET, CHECKPOINT, SECOND, NETWORK, FITTED)
         for row in rows
         if row["kind"] == kind
     ]
@@ -177,7 +189,7 @@ def table(rows: Sequence[tuple[str, Row]], aims: Mapping[str, float]) -> str:
 
 def lettered(rows: Sequence[Row]) -> list[str]:
     """The losses, in the order of their letters."""
-    return list(dict.fromkeys(r["name"] for r in rows if r["kind"] in (NETWORK, FITTED)))
+    return list(dict.fromkeys(r["name"] for r in rows if r["kind"] in (NETWORK, FITTED, SECOND)))
 
 
 def letter(rows: Sequence[Row], row: Mapping[str, str]) -> str:
@@ -195,7 +207,7 @@ def draw(rows: Sequence[Row]) -> bytes:
     aims = carried(rows)
     marks = {
         NETWORK: ("o", PALETTE[0]), FITTED: ("D", PALETTE[1]), CHECKPOINT: ("s", PALETTE[2]),
-        PRESET: ("^", PALETTE[3]),
+        PRESET: ("^", PALETTE[3]), SECOND: ("v", PALETTE[4]),
     }  # fmt: skip
     with svg_figure((10.5, 8.0), 2, 2) as (axes, done):
         for axis, metric in zip(axes, PANELS, strict=True):
@@ -214,7 +226,7 @@ def draw(rows: Sequence[Row]) -> bytes:
             axis.set_ylabel(f"{metric} ↑")
             axis.margins(0.12)
         axes[0].figure.legend(
-            *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False
+            *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=5, frameon=False
         )
     return done[0]
 
@@ -224,6 +236,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, nargs="?", help="pairs of a patient left out")
     parser.add_argument("--runs", type=Path, nargs="+", default=[], help="folders of a sweep")
+    parser.add_argument("--second", type=Path, nargs="+", default=[], help="likewise, second part")
     text = "a run of the preset dilated without that patient"
     parser.add_argument("--dilated", type=Path, help=text)
     parser.add_argument("--usual", type=Path, help="the 21 benchmark pairs")
@@ -233,7 +246,7 @@ def main() -> int:
         if None in (args.data, args.dilated, args.usual) or not args.runs:
             parser.error("give DATA, --runs, --dilated and --usual, or --page")
         torch.set_num_threads(1)
-        rows = measure(args.data, args.runs, args.dilated, args.usual)
+        rows = measure(args.data, args.runs, args.second, args.dilated, args.usual)
         with MEASURED.open("w", newline="", encoding="utf-8") as file:
             written = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             written.writeheader()
