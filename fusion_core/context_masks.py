@@ -17,7 +17,7 @@ BLOCK = 2
 COARSE = 4  # blocks of the coarse branch, in each direction
 _WIDTH = 32
 _DILATIONS = (1, 2, 4)
-SOFT_LL, SOFT_DETAIL = 0.04, 0.02  # where squash() reaches one half; 10 and 5 grey levels
+SOFT_LL, SOFT_DETAIL = 0.04, 0.02  # where squash() is a half: 5 grey levels
 STEP = 0.1  # a nudge of 1 in coefficients
 TINY = 1e-4  # keeps a nudge from dividing by black
 
