@@ -220,7 +220,7 @@ def draw(rows: Sequence[Row]) -> bytes:
                 for row, point in zip(own, points, strict=True):
                     named = kind in (CHECKPOINT, PRESET)
                     name = row["name"] if named else letter(rows, row)
-                    place = (4, -8) if named else (4, 4)
+                    place = (4, -8) if named else (-9, 5) if kind == SECOND else (4, 4)
                     axis.annotate(name, point, place, textcoords="offset points", fontsize=7)
             axis.set_xlabel("Qabf ↑")
             axis.set_ylabel(f"{metric} ↑")
