@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 BLOCK = 2
 """Side of the blocks of coefficients that become channels."""
+AREA = BLOCK * BLOCK
 
 COARSE = 4  # blocks of the coarse branch, in each direction
 _WIDTH = 32
@@ -42,8 +43,7 @@ class ContextMaskNet(nn.Module):
     def __init__(self, bands: int, widths: Sequence[int], kernel_size: int = 3) -> None:
         super().__init__()
         self.bands = bands
-        area = BLOCK * BLOCK
-        channels = [2 * 8 * area, *widths, 3 * bands * area]
+        channels = [2 * 8 * AREA, *widths, 3 * bands * AREA]
         self.fine = nn.ModuleList(
             _conv(before, after, kernel_size) for before, after in pairwise(channels)
         )
@@ -54,7 +54,7 @@ class ContextMaskNet(nn.Module):
         )
         self.up = nn.Conv2d(_WIDTH, widths[0], 1)
         for values in self.fine[-1].parameters():  # no nudge at first
-            nn.init.zeros_(values.data[2 * bands * area :])
+            nn.init.zeros_(values.data[2 * bands * AREA :])
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # no stub for it
 
     def forward(self, seen: Tensor) -> Tensor:
@@ -66,11 +66,10 @@ class ContextMaskNet(nn.Module):
         height, width = seen.shape[-2:]
         seen = F.pad(seen, (0, width % BLOCK, 0, height % BLOCK), mode="replicate")
         blocks = F.pixel_unshuffle(seen, BLOCK).contiguous(memory_format=torch.channels_last)
-        area = BLOCK * BLOCK
         means = F.avg_pool2d(seen[:, :2], BLOCK)
         around = F.avg_pool2d(means, 3, 1, 1, count_include_pad=False)
-        ll = blocks[:, : 2 * area] - around.repeat_interleave(area, 1)
-        details = blocks[:, 2 * area :]
+        ll = blocks[:, : 2 * AREA] - around.repeat_interleave(AREA, 1)
+        details = blocks[:, 2 * AREA :]
         x = torch.cat((blocks, squash(ll, SOFT_LL), squash(details, SOFT_DETAIL)), 1)
 
         x = torch.relu_(self.fine[0](x))
@@ -84,10 +83,9 @@ class ContextMaskNet(nn.Module):
         return gates[..., :height, :width]
 
     def _gates(self, said: Tensor, blocks: Tensor) -> Tensor:
-        area = BLOCK * BLOCK
-        n = self.bands * area
+        n = self.bands * AREA
         batch, _, height, width = blocks.shape
-        by_source = blocks.view(batch, 4, 2, area, height, width)[:, -self.bands :]
+        by_source = blocks.view(batch, 4, 2, AREA, height, width)[:, -self.bands :]
         ct, mri = (by_source[:, :, i].flatten(1, 2) for i in (0, 1))
         gates = torch.sigmoid(said[:, : 2 * n])
         nudge = said[:, 2 * n :] * STEP / (ct * ct + mri * mri + TINY)
@@ -97,7 +95,7 @@ class ContextMaskNet(nn.Module):
     def start_at(self, logit: float) -> None:
         """Set the last biases, so that an untrained network's gates begin near sigmoid(logit)."""
         bias = self.fine[-1].get_parameter("bias")
-        nn.init.constant_(bias.data[: 2 * self.bands * BLOCK * BLOCK], logit)
+        nn.init.constant_(bias.data[: 2 * self.bands * AREA], logit)
 
 
 def squash(x: Tensor, scale: float) -> Tensor:

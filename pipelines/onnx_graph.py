@@ -16,6 +16,7 @@ from torch import nn
 from fusion_core.architectures import FusionModel
 from fusion_core.baseline import ResidualBlock, ResNetFusion
 from fusion_core.context_masks import (
+    AREA,
     BLOCK,
     COARSE,
     SOFT_DETAIL,
@@ -176,20 +177,19 @@ def _mask_net(g: Graph, net: MaskNet, x: str) -> str:
 
 def _context_net(g: Graph, net: ContextMaskNet, seen: str) -> str:
     """The forward of :class:`ContextMaskNet`."""
-    area = BLOCK * BLOCK
     size = g.sides(seen)
     for axis in (2, 3):
         amounts = g.op("Concat", g.whole(0), g.op("Mod", g.side(seen, axis), g.whole(2)), axis=0)
         seen = g.op("Pad", seen, amounts, "", g.whole(axis), mode="edge")
     # SpaceToDepth puts the places of a block before the bands, pixel_unshuffle behind them.
     swapped = g.op("SpaceToDepth", seen, blocksize=BLOCK)
-    blocks = g.channel(swapped, *(k * 8 + band for band in range(8) for k in range(area)))
+    blocks = g.channel(swapped, *(k * 8 + band for band in range(8) for k in range(AREA)))
     means = g.op(
         "AveragePool", g.channel(seen, 0, 1), kernel_shape=[BLOCK] * 2, strides=[BLOCK] * 2
     )
     around = g.op("AveragePool", means, kernel_shape=[3, 3], pads=[1] * 4)
-    ll = g.sub(g.channel(blocks, *range(2 * area)), g.channel(around, *[0] * area, *[1] * area))
-    details = g.channel(blocks, *range(2 * area, 8 * area))
+    ll = g.sub(g.channel(blocks, *range(2 * AREA)), g.channel(around, *[0] * AREA, *[1] * AREA))
+    details = g.channel(blocks, *range(2 * AREA, 8 * AREA))
     squashed = [_squash(g, ll, SOFT_LL), _squash(g, details, SOFT_DETAIL)]
     x = g.op("Relu", g.convolve(g.op("Concat", blocks, *squashed, axis=1), net.fine[0]))
     wide = g.op("AveragePool", x, kernel_shape=[COARSE] * 2, strides=[COARSE] * 2, ceil_mode=1)
@@ -200,10 +200,10 @@ def _context_net(g: Graph, net: ContextMaskNet, seen: str) -> str:
         x = g.op("Relu", g.convolve(x, layer))
     said = g.convolve(x, net.fine[-1])
 
-    n = net.bands * area
+    n = net.bands * AREA
     ct, mri = (
         g.channel(blocks, *(
-            (2 * band + source) * area + k for band in range(4 - net.bands, 4) for k in range(area)
+            (2 * band + source) * AREA + k for band in range(4 - net.bands, 4) for k in range(AREA)
         ))
         for source in (0, 1)
     )  # fmt: skip

@@ -53,8 +53,8 @@ def test_an_untrained_network_begins_at_the_logit_without_nudges() -> None:
     torch.manual_seed(0)
     net = FusionNet(replace(CONTEXT, gate_start=2.0))
     masks = net(*torch.rand(2, 32, 32)).masks.ct
-    for mask in dict(masks.items()).values():
-        assert mask.mean().item() == pytest.approx(1 / (1 + math.exp(-2)), abs=0.05)
+    for band, mask in masks.items():
+        assert mask.mean().item() == pytest.approx(1 / (1 + math.exp(-2)), abs=0.05), band
 
 
 def test_a_nudge_changes_the_fused_coefficient_by_what_it_says() -> None:
