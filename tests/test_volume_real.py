@@ -65,7 +65,7 @@ def test_the_thigh_is_registered_fused_and_exported(
     thigh: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two zips: registered and checked, fused as a volume, equal geometry as DICOM and NIfTI."""
-    nifti, dicom = tmp_path / "f.nii.gz", tmp_path / "f.dcm"
+    nifti, again, dicom = (tmp_path / name for name in ("f.nii.gz", "again.nii.gz", "f.dcm"))
     tfm, js = tmp_path / "t.tfm", tmp_path / "f.json"
     words = ("--align", "rigid", "--save-transform", tfm, "--json", js)
     assert run("fuse", *thigh, "-o", nifti, *words) == 0
@@ -77,12 +77,17 @@ def test_the_thigh_is_registered_fused_and_exported(
     assert values["same_patient"] == "yes"
     assert 0.2 < values["ct_share"] < 0.95
     assert decode_tfm(tfm.read_bytes()).translation_mm > 10
-    assert run("fuse", *thigh, "-o", dicom, "--transform", tfm) == 0
-    ct, first, second = read_back(thigh[0]), read_back(nifti), read_back(dicom)
-    for volume in (first, second):
+    for out in (again, dicom):
+        assert run("fuse", *thigh, "-o", out, "--transform", tfm) == 0
+    ct, first, second, third = (read_back(path) for path in (thigh[0], nifti, again, dicom))
+    for volume in (first, second, third):
         assert volume.shape == ct.shape == (59, 202, 198)
         assert np.allclose(volume.affine, ct.affine, atol=1e-3)
-    assert np.abs(first.voxels * 4095 - second.voxels).max() < 0.5
+    assert np.abs(second.voxels * 4095 - third.voxels).max() < 0.5
+    # A transform read from its file differs in the last bit, and so may a value on the edge of two.
+    apart = np.abs(first.voxels - second.voxels) * 4095
+    assert apart.max() < 1.5
+    assert np.mean(apart > 0.5) < 1e-5
     sample = pydicom.dcmread(dicom / "fused-0030.dcm")
     assert "research, not for diagnosis" in sample.SeriesDescription
     for number in (1, 30, 59):
