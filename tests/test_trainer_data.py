@@ -17,6 +17,7 @@ from trainer.sources import ArraySource, PhantomSource, patients_of, source_from
 SWITCHES: dict[str, object] = {
     "flip": "both", "crop": 24, "rotate": 20.0, "scale": 0.2, "intensity": 0.3, "contrast": 0.5,
     "gamma": 0.5, "noise": 0.1, "misalign": 3.0, "dropout": 0.9,
+    "mix": 0.9,
 }  # fmt: skip
 
 
@@ -154,6 +155,22 @@ def test_moves_touch_both_images_alike_and_misalignment_the_mri_alone() -> None:
     ct, mri = data.training_batch([0, 1], 0)
     assert torch.allclose(ct, data.batch([0, 1])[0], atol=1e-5)
     assert not torch.allclose(mri, ct, atol=1e-2)
+
+
+def test_mixed_pairs_keep_their_ct_and_meet_training_mris_alone() -> None:
+    """The share is the chance asked for, every training MRI is met, a held-out one never."""
+    shades = [np.full((16, 16), 10 * i, np.uint8) for i in range(8)]
+    names = [f"p{i}" for i in range(8)]
+    source = ArraySource([(shade, shade) for shade in shades], names, ["a", "b"] * 4)
+    data = CTMRIDataset(source, tiny_config(size=None, held_out=["b"], mix=0.5))
+    met = []
+    for epoch in range(200):
+        ct, mri = data.training_batch(data.train, epoch)
+        assert torch.equal(ct, data.batch(data.train)[0])
+        met.append((mri[:, 0, 0, 0] * 25.5).round().int().tolist())
+    assert {i for row in met for i in row} == set(data.train) == {0, 2, 4, 6}
+    others = np.mean([i != own for row in met for i, own in zip(row, data.train, strict=True)])
+    assert 0.3 < others < 0.45  # a half, of which a quarter meet themselves
 
 
 def test_black_stays_black_in_grey_changes() -> None:

@@ -23,7 +23,7 @@ from trainer.sources import ArraySource
 AUGMENTED = {
     "crop": 24, "flip": "both", "rotate": 10.0, "scale": 0.1, "noise": 0.05, "dropout": 0.2,
     "misalign": 2.0, "gamma": 0.2, "contrast": 0.3, "intensity": 0.2, "ema_decay": 0.9,
-    "clip_norm": 1.0,
+    "clip_norm": 1.0, "mix": 0.5,
 }  # fmt: skip
 
 

@@ -29,6 +29,22 @@ def epoch_order(seed: int, epoch: int, count: int) -> list[int]:
     return [int(i) for i in np.random.Generator(np.random.Philox([seed, epoch])).permutation(count)]
 
 
+def partners(
+    indices: Sequence[int], epoch: int, train: Sequence[int], config: TrainConfig
+) -> list[int]:
+    """Whose MRI each image meets: its own or, by chance, that of any training pair.
+
+    A fusion loss asks for no truth, so that every such pair is one more to learn from.
+    """
+    met = []
+    for index in indices:
+        # A stream of its own, so that this switch changes no other draw.
+        rng = np.random.Generator(np.random.Philox([config.seed, epoch, index + 1, 1]))
+        chance, which = rng.random(2)
+        met.append(train[int(which * len(train))] if chance < config.mix else index)
+    return met
+
+
 def augment(
     ct: Tensor, mri: Tensor, indices: Sequence[int], epoch: int, config: TrainConfig
 ) -> tuple[Tensor, Tensor]:

@@ -129,6 +129,10 @@ class TrainConfig:
     dropout: float = setting(
         0.0, "Chance that one of the two images of a pair is black.", "augmentation", 0, 0.9
     )
+    mix: float = setting(
+        0.0, "Chance that a CT meets the MRI of any training pair instead of its own.",
+        "augmentation", 0, 1,
+    )  # fmt: skip
     seed: int = setting(
         0, "Number that fixes first weights, split, order and augmentation.", "machine",
         0, 2**31 - 1,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imaging.pairs import listed
-from trainer.augment import augment
+from trainer.augment import augment, partners
 from trainer.config import TrainConfig
 from trainer.sources import FolderSource, PairSource, Picture
 
@@ -166,6 +166,9 @@ class CTMRIDataset:
     ) -> tuple[Tensor, Tensor]:
         """Pairs changed at random, the same for the same seed, epoch and indices."""
         ct, mri = self.batch(indices, device)
+        if self.config.mix:
+            met = partners(indices, epoch, self.train, self.config)
+            mri = self.batch(met, device)[1]
         return augment(ct, mri, indices, epoch, self.config)
 
     def _fingerprint(self) -> str:
