@@ -15,7 +15,7 @@ PRESETS: dict[str, TrainConfig] = {
     "default": TrainConfig(
         model=MODELS["default"],
         loss=dict(DEFAULT),
-        epochs=140,
+        epochs=200,
         batch_size=1,
         learning_rate=1.5e-3,
         scheduler="cosine",
@@ -26,6 +26,7 @@ PRESETS: dict[str, TrainConfig] = {
         flip="both",
         intensity=0.1,
         gamma=0.15,
+        mix=0.5,
     ),
     "dilated": TrainConfig(
         model=MODELS["dilated"],

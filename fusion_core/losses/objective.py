@@ -28,14 +28,14 @@ DEFAULT: dict[str, float] = {
     "edge": 8.0,
 }
 FINISH: dict[str, float] = {
-    "uniform_ssim": 37.0,
+    "uniform_ssim": 50.0,
     "fidelity": 4.8,
-    "edge_quality": 23.5,
-    "scd": 3.3,
+    "edge_quality": 24.5,
+    "scd": 3.4,
     "artefact": 2.0,
     "unexplained": 0.3,
-    "edge": 6.0,
-    "visible_difference": 1.9,
+    "edge": 6.5,
+    "visible_difference": 1.95,
 }
 BALANCED: dict[str, float] = {
     "uniform_ssim": 22.0,
