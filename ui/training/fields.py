@@ -28,6 +28,7 @@ LABELS = {
     "patience": "Patience, epochs",
     "clip_norm": "Gradient clipping",
     "misalign": "Misalignment, px",
+    "mix": "Mixed pairs, share",
     "dropout": "Modality dropout",
     "intensity": "Brightness",
     "mode": "Boundary",

@@ -37,7 +37,10 @@ TAB_TEXT = {
     "Model": "The architecture fills in its own settings; change any of them below it.",
     "Schedule": "How the weights move, and when to stop.",
     "Split": "Validation never shares a patient with training.",
-    "Augmentation": "The first four change both images together, the others each image alone.",
+    "Augmentation": (
+        "The first four change both images together, the others each image alone; "
+        "mixed pairs bring a CT the MRI of another pair."
+    ),
     "Machine": "Speed, precision, and what is measured and drawn on the way.",
 }
 
