@@ -88,12 +88,9 @@ def _source(
             with archive.open(entry) as file:
                 # Sizes in a zip are claims: one byte more than claimed is asked for, no more.
                 content = file.read(entry.file_size + 1)
-        except (zipfile.BadZipFile, EOFError, RuntimeError, NotImplementedError, ValueError):
-            content = None
-        except Exception as error:
-            # zlib, bz2 and lzma each have their own error for damaged data.
-            if isinstance(error, MemoryError):
-                raise
+        except MemoryError:
+            raise
+        except Exception:  # zipfile, zlib, bz2 and lzma have many errors for damaged data
             content = None
         if content is None or len(content) != entry.file_size:
             raise InputError(
